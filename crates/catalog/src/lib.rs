@@ -1,0 +1,247 @@
+//! Stores, categories, products and their variants: what can be bought, at which price, from whom.
+//!
+//! Invariants: a product has at least one variant; its price and its variants' prices are in its store's
+//! currency; only active products of active stores are shown to guests.
+mod category;
+mod error;
+mod list;
+mod offer;
+mod product;
+mod put;
+mod stock;
+mod store;
+mod verify;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use platform::{Actor, CursorRequest, Database, Id, Page, PageRequest, Slice, Slug, Sources, Tag, Violation};
+
+pub use category::{Category, CategoryNode, PutCategory};
+pub use error::Error;
+pub use list::{ProductFilter, ProductSort};
+pub use offer::Offer;
+pub use product::{CategoryRef, Image, OptionValue, Product, ProductOption, ProductStatus, StoreRef, Variant};
+pub use put::{PutOutcome, PutProduct, PutResult, PutVariant};
+pub use stock::InStock;
+pub use store::{NewStore, Store, StoreStatus};
+
+/// The tables of this module.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The id of a [`Store`].
+pub type StoreId = Id<Store>;
+/// The id of a [`Category`].
+pub type CategoryId = Id<Category>;
+/// The id of a [`Product`].
+pub type ProductId = Id<Product>;
+/// The id of a [`Variant`].
+pub type VariantId = Id<Variant>;
+
+/// Touched when which products a list holds, or in what order, may have changed.
+pub const LISTING: Tag = Tag::topic("catalog/listing");
+/// Touched when any store changed.
+pub const STORES: Tag = Tag::topic("catalog/stores");
+/// Touched when any category changed.
+pub const CATEGORIES: Tag = Tag::topic("catalog/categories");
+
+/// A thing's id or its slug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key<K> {
+    /// The id.
+    Id(Id<K>),
+    /// The slug.
+    Slug(Slug),
+}
+
+impl<K> Key<K> {
+    fn id(&self) -> Option<uuid::Uuid> {
+        match self {
+            Self::Id(id) => Some(id.uuid()),
+            Self::Slug(_) => None,
+        }
+    }
+
+    fn slug(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Slug(slug) => Some(slug.as_str()),
+        }
+    }
+}
+
+impl<K> FromStr for Key<K> {
+    type Err = platform::slug::NotASlug;
+    /// Reads an id, else a slug.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) => text.parse().map(Self::Slug),
+        }
+    }
+}
+
+/// How much there is of everything that guests may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Active stores.
+    pub stores: i64,
+    /// Categories.
+    pub categories: i64,
+    /// Active products of active stores.
+    pub products: i64,
+}
+
+/// What others may ask of the catalogue.
+#[async_trait]
+pub trait Catalog: Send + Sync + 'static {
+    /// Active stores by name.
+    async fn stores(&self, actor: &Actor, page: PageRequest) -> Result<Page<Store>, Error>;
+
+    /// One store.
+    async fn store(&self, actor: &Actor, key: &Key<Store>) -> Result<Store, Error>;
+
+    /// All categories as trees, siblings in their order.
+    async fn categories(&self, actor: &Actor) -> Result<Vec<CategoryNode>, Error>;
+
+    /// One product.
+    async fn product(&self, actor: &Actor, key: &Key<Product>) -> Result<Product, Error>;
+
+    /// Products that fit the filter, newest first, in numbered pages.
+    async fn product_page(
+        &self,
+        actor: &Actor,
+        filter: &ProductFilter,
+        page: PageRequest,
+    ) -> Result<Page<Product>, Error>;
+
+    /// Products that fit the filter, in the order of `sort`, by cursor.
+    async fn products(
+        &self,
+        actor: &Actor,
+        filter: &ProductFilter,
+        sort: ProductSort,
+        slice: &CursorRequest,
+    ) -> Result<Slice<Product>, Error>;
+
+    /// What is offered under these variants now. Variants that can not be bought are left out.
+    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error>;
+
+    /// How much there is.
+    async fn counts(&self) -> Result<Counts, Error>;
+
+    /// Opens a store.
+    async fn create_store(&self, actor: &Actor, store: NewStore) -> Result<Store, Error>;
+
+    /// Makes the category of this slug, or changes it.
+    async fn put_category(&self, actor: &Actor, category: PutCategory) -> Result<CategoryId, Error>;
+
+    /// Makes products, or changes those the store has under the same `external_ref`. All or none. Putting
+    /// the same again changes nothing. Variants that a product no longer names stay as they are.
+    async fn put_products(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        products: &[PutProduct],
+    ) -> Result<Vec<PutResult>, Error>;
+
+    /// Takes note of which variants inventory has. Older news than what is known is passed over.
+    async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error>;
+
+    /// Looks for broken invariants.
+    async fn verify(&self) -> Result<Vec<Violation>, Error>;
+}
+
+/// The catalogue in this process.
+pub fn service(database: Database, sources: Sources) -> Arc<dyn Catalog> {
+    Arc::new(Service { database, sources })
+}
+
+struct Service {
+    database: Database,
+    sources: Sources,
+}
+
+/// Until accounts come, only Souk itself changes the catalogue.
+fn authorize_change(actor: &Actor) -> Result<(), Error> {
+    match actor {
+        Actor::System => Ok(()),
+        Actor::Guest { .. } => Err(Error::Forbidden),
+    }
+}
+
+#[async_trait]
+impl Catalog for Service {
+    async fn stores(&self, _: &Actor, page: PageRequest) -> Result<Page<Store>, Error> {
+        store::page(&self.database, page).await
+    }
+
+    async fn store(&self, actor: &Actor, key: &Key<Store>) -> Result<Store, Error> {
+        store::find(&self.database, actor, key).await
+    }
+
+    async fn categories(&self, _: &Actor) -> Result<Vec<CategoryNode>, Error> {
+        category::trees(&self.database).await
+    }
+
+    async fn product(&self, actor: &Actor, key: &Key<Product>) -> Result<Product, Error> {
+        product::find(&self.database, actor, key).await
+    }
+
+    async fn product_page(
+        &self,
+        _: &Actor,
+        filter: &ProductFilter,
+        page: PageRequest,
+    ) -> Result<Page<Product>, Error> {
+        list::page(&self.database, filter, page).await
+    }
+
+    async fn products(
+        &self,
+        _: &Actor,
+        filter: &ProductFilter,
+        sort: ProductSort,
+        slice: &CursorRequest,
+    ) -> Result<Slice<Product>, Error> {
+        list::slice(&self.database, filter, sort, slice).await
+    }
+
+    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
+        offer::of_variants(&self.database, variants).await
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        verify::counts(&self.database).await
+    }
+
+    async fn create_store(&self, actor: &Actor, store: NewStore) -> Result<Store, Error> {
+        authorize_change(actor)?;
+        store::create(&self.database, &self.sources, store).await
+    }
+
+    async fn put_category(&self, actor: &Actor, category: PutCategory) -> Result<CategoryId, Error> {
+        authorize_change(actor)?;
+        category::put(&self.database, &self.sources, category).await
+    }
+
+    async fn put_products(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        products: &[PutProduct],
+    ) -> Result<Vec<PutResult>, Error> {
+        authorize_change(actor)?;
+        put::products(&self.database, &self.sources, store, products).await
+    }
+
+    async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error> {
+        authorize_change(actor)?;
+        stock::set(&self.database, &self.sources, news).await
+    }
+
+    async fn verify(&self) -> Result<Vec<Violation>, Error> {
+        verify::violations(&self.database).await
+    }
+}

@@ -1,0 +1,83 @@
+use catalog::VariantId;
+use platform::{Code, Detail, ServiceError};
+use serde_json::json;
+
+/// Why inventory refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is less than was asked for. Nothing was reserved.
+    #[error("not enough in stock")]
+    OutOfStock(Vec<Shortage>),
+    /// The reservation was given back before.
+    #[error("the reservation was released")]
+    Released,
+    /// There is no reservation of this id.
+    #[error("there is no such reservation")]
+    ReservationNotFound,
+    /// An adjustment would take more than there is to take.
+    #[error("variant {0} has too little that is not reserved")]
+    TooLittle(VariantId),
+    /// The actor may not change stock.
+    #[error("only the store's team may change stock")]
+    Forbidden,
+    /// The database failed.
+    #[error("database failure")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A line that can not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// Its place in the request, from 0.
+    pub line: usize,
+    /// The variant.
+    pub variant_id: VariantId,
+    /// How many were asked for.
+    pub requested: i64,
+    /// How many there are.
+    pub available: i64,
+}
+
+impl Shortage {
+    /// The shortage as a client reads it.
+    pub fn detail(&self) -> Detail {
+        let message = match self.available {
+            0 => "sold out".to_owned(),
+            left => format!("only {left} left"),
+        };
+        Detail::new(format!("lines[{}]", self.line), "out_of_stock", message).with_facts(json!({
+            "variant_id": self.variant_id,
+            "requested": self.requested,
+            "available": self.available,
+        }))
+    }
+}
+
+impl ServiceError for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::OutOfStock(_) | Self::Released | Self::TooLittle(_) => Code::Conflict,
+            Self::ReservationNotFound => Code::NotFound,
+            Self::Forbidden => Code::Forbidden,
+            Self::Database(error) => platform::error::database_failure(error).0,
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::OutOfStock(_) => "inventory/out_of_stock",
+            Self::Released => "inventory/reservation_released",
+            Self::ReservationNotFound => "inventory/reservation_not_found",
+            Self::TooLittle(_) => "inventory/too_little",
+            Self::Forbidden => "inventory/forbidden",
+            Self::Database(error) => platform::error::database_failure(error).1,
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::OutOfStock(shortages) => shortages.iter().map(Shortage::detail).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Postal addresses.
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where something is sent, or who is billed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Of the person.
+    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(example = "Ada Lovelace")]
+    pub name: String,
+    /// Of the firm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 200))]
+    pub company: Option<String>,
+    /// Street and number.
+    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(example = "12 St James's Square")]
+    pub line1: String,
+    /// Flat, floor, building.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 200))]
+    pub line2: Option<String>,
+    /// City or town.
+    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(example = "London")]
+    pub city: String,
+    /// State, county or province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 200))]
+    pub region: Option<String>,
+    /// Postal code, where the country has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 20))]
+    #[schema(example = "SW1Y 4JH")]
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2 code.
+    #[garde(custom(country_code))]
+    #[schema(example = "GB")]
+    pub country: String,
+    /// For the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 40))]
+    pub phone: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that garde calls")]
+fn country_code(code: &str, (): &()) -> garde::Result {
+    if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("a country is its ISO 3166-1 code of two capital letters, such as GB"))
+    }
+}

@@ -1,0 +1,268 @@
+//! Carts: what a buyer means to buy, at the prices they were shown.
+
+use std::collections::HashMap;
+
+use catalog::{Offer, ProductId, StoreRef, VariantId};
+use inventory::Shortage;
+use platform::{Actor, Currency, Detail, Money, Quantity, Secret, Slug};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::error::{price_changed, unavailable};
+use crate::{CartId, CartLineId, Error, OrderId, Parts};
+
+/// What a buyer means to buy.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Cart {
+    /// Its id.
+    pub id: CartId,
+    /// The currency of all its lines; the first one decides.
+    pub currency: Option<Currency>,
+    /// In the order they were put in.
+    pub lines: Vec<CartLine>,
+    /// The sum of the lines.
+    pub subtotal: Option<Money>,
+    /// The order that was made of it.
+    pub order_id: Option<OrderId>,
+    /// When it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it was last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// When it is forgotten if nothing happens.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+}
+
+/// Marks ids of cart lines.
+pub enum CartLineMark {}
+
+/// Units of a variant in a cart.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CartLine {
+    /// Its id.
+    pub id: CartLineId,
+    /// What.
+    pub variant_id: VariantId,
+    /// Name of the product.
+    pub title: String,
+    /// The product; gone when it is no longer on sale.
+    pub product: Option<ProductRef>,
+    /// Who sells it.
+    pub store: Option<StoreRef>,
+    /// The variant's options, if there is a choice.
+    pub variant_title: Option<String>,
+    /// The store's own number for it.
+    pub sku: Option<String>,
+    /// A picture of it.
+    pub image_url: Option<String>,
+    /// How many.
+    pub quantity: i32,
+    /// What one costs, as the buyer was shown.
+    pub unit_price: Money,
+    /// Price times quantity.
+    pub total: Money,
+    /// How many can be had now.
+    #[schema(example = 10)]
+    pub available: i64,
+    /// What is not as the buyer was shown: `price_changed`, `out_of_stock`, `unavailable`. Setting the
+    /// line's quantity accepts the price of now.
+    pub notes: Vec<Detail>,
+}
+
+/// The product of a line.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProductRef {
+    /// Its id.
+    pub id: ProductId,
+    /// Its name in addresses.
+    pub slug: Slug,
+}
+
+/// The row of a cart whose token the actor has shown.
+pub(crate) struct CartRow {
+    pub(crate) id: CartId,
+    pub(crate) currency: Option<String>,
+    pub(crate) version: i64,
+    pub(crate) order_id: Option<OrderId>,
+    pub(crate) completed_at: Option<OffsetDateTime>,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) token_hash: Vec<u8>,
+}
+
+impl CartRow {
+    pub(crate) fn currency(&self) -> Option<Currency> {
+        self.currency.as_deref().and_then(|code| code.parse().ok())
+    }
+
+    /// Refuses a cart that can not be changed or checked out.
+    pub(crate) fn check_open(&self, now: OffsetDateTime) -> Result<(), Error> {
+        match (self.order_id, self.completed_at) {
+            (Some(order), Some(_)) => Err(Error::CartCompleted(order)),
+            (Some(order), None) => Err(Error::CheckoutRunning(order)),
+            _ if self.expires_at <= now => Err(Error::CartExpired),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A stored line.
+pub(crate) struct LineRow {
+    pub(crate) id: CartLineId,
+    pub(crate) variant_id: VariantId,
+    pub(crate) title: String,
+    pub(crate) quantity: i32,
+    pub(crate) unit_price: i64,
+}
+
+pub(crate) async fn create(parts: &Parts, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
+    let (id, secret, now) = (parts.sources.id::<Cart>(), parts.sources.secret(), parts.sources.now());
+    let expires_at = now + parts.settings.cart_lifetime;
+    sqlx::query!(
+        "INSERT INTO orders.carts (id, token_hash, currency, created_at, updated_at, expires_at)
+         VALUES ($1, $2, $3, $4, $4, $5)",
+        id.uuid(),
+        secret.hash(),
+        currency.map(Currency::code),
+        now,
+        expires_at,
+    )
+    .execute(parts.database.pool())
+    .await?;
+    let subtotal = currency.map(Money::zero);
+    let cart = Cart {
+        id,
+        currency,
+        lines: Vec::new(),
+        subtotal,
+        order_id: None,
+        created_at: now,
+        updated_at: now,
+        expires_at,
+    };
+    Ok((cart, secret))
+}
+
+/// The cart's row, if the actor may have it.
+pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Result<CartRow, Error> {
+    let row = sqlx::query_as!(
+        CartRow,
+        r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
+                  updated_at, expires_at, token_hash
+           FROM orders.carts WHERE id = $1 AND (token_hash = $2 OR $3)"#,
+        id.uuid(),
+        actor.cart_token_hash(),
+        matches!(actor, Actor::System),
+    )
+    .fetch_optional(parts.database.pool())
+    .await?;
+    row.ok_or(Error::CartNotFound)
+}
+
+pub(crate) async fn of_token(parts: &Parts, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error> {
+    let Some(hash) = actor.cart_token_hash() else { return Ok(None) };
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: CartId" FROM orders.carts
+           WHERE token_hash = $1 AND ($2 OR completed_at IS NULL AND expires_at > $3)"#,
+        hash,
+        completed,
+        parts.sources.now(),
+    )
+    .fetch_optional(parts.database.pool())
+    .await?)
+}
+
+pub(crate) async fn show(parts: &Parts, actor: &Actor, id: CartId) -> Result<Cart, Error> {
+    let row = authorized(parts, actor, id).await?;
+    if row.completed_at.is_none() && row.expires_at <= parts.sources.now() {
+        return Err(Error::CartExpired);
+    }
+    let lines = lines(parts, id).await?;
+    present(parts, &row, lines).await
+}
+
+pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Error> {
+    Ok(sqlx::query_as!(
+        LineRow,
+        r#"SELECT id AS "id: CartLineId", variant_id AS "variant_id: VariantId", title, quantity, unit_price
+           FROM orders.cart_lines WHERE cart_id = $1 ORDER BY added_at, id"#,
+        id.uuid(),
+    )
+    .fetch_all(parts.database.pool())
+    .await?)
+}
+
+/// What the catalogue and the inventory say of these lines now.
+pub(crate) async fn offers(parts: &Parts, lines: &[LineRow]) -> Result<(HashMap<VariantId, Offer>, Stock), Error> {
+    let variants: Vec<VariantId> = lines.iter().map(|line| line.variant_id).collect();
+    let offers = parts.catalog.offers(&variants).await?;
+    let stock = parts.inventory.available(&variants).await?;
+    Ok((offers.into_iter().map(|offer| (offer.variant_id, offer)).collect(), stock))
+}
+
+type Stock = HashMap<VariantId, i64>;
+
+/// What of a line is not as the buyer was shown.
+pub(crate) fn notes(place: usize, line: &LineRow, offer: Option<&Offer>, available: i64) -> Vec<Detail> {
+    let Some(offer) = offer else { return vec![unavailable(place, line.variant_id)] };
+    let mut notes = Vec::new();
+    if available < i64::from(line.quantity) {
+        let requested = i64::from(line.quantity);
+        notes.push(Shortage { line: place, variant_id: line.variant_id, requested, available }.detail());
+    }
+    if offer.price.amount != line.unit_price {
+        let shown = Money::new(line.unit_price, offer.price.currency);
+        notes.push(price_changed(place, line.variant_id, shown, offer.price));
+    }
+    notes
+}
+
+async fn present(parts: &Parts, row: &CartRow, lines: Vec<LineRow>) -> Result<Cart, Error> {
+    let (offers, stock) = offers(parts, &lines).await?;
+    let currency = row.currency();
+    let open = row.completed_at.is_none();
+    let mut subtotal = currency.map(Money::zero);
+    let mut shown = Vec::with_capacity(lines.len());
+    for (place, line) in lines.into_iter().enumerate() {
+        let currency = currency.ok_or(Error::CartEmpty)?;
+        let offer = offers.get(&line.variant_id);
+        let available = stock.get(&line.variant_id).copied().unwrap_or(0);
+        let unit_price = Money::new(line.unit_price, currency);
+        let total = unit_price.checked_mul(line.quantity.into()).ok_or(Error::TotalTooLarge)?;
+        subtotal = subtotal.and_then(|sum| sum.checked_add(total));
+        shown.push(CartLine {
+            notes: if open { notes(place, &line, offer, available) } else { Vec::new() },
+            id: line.id,
+            variant_id: line.variant_id,
+            title: line.title,
+            product: offer.map(|offer| ProductRef { id: offer.product_id, slug: offer.product_slug.clone() }),
+            store: offer.map(|offer| offer.store.clone()),
+            variant_title: offer.and_then(|offer| offer.variant_title.clone()),
+            sku: offer.and_then(|offer| offer.sku.clone()),
+            image_url: offer.and_then(|offer| offer.image_url.clone()),
+            quantity: line.quantity,
+            unit_price,
+            total,
+            available,
+        });
+    }
+    Ok(Cart {
+        id: row.id,
+        currency,
+        lines: shown,
+        subtotal,
+        order_id: row.order_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        expires_at: row.expires_at,
+    })
+}
+
+/// A line's quantity as it was checked when it was put in.
+pub(crate) fn quantity(line: &LineRow) -> Result<Quantity, Error> {
+    Quantity::try_from(i64::from(line.quantity)).map_err(|_| Error::TooManyUnits)
+}

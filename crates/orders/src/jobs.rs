@@ -1,0 +1,67 @@
+//! Work in the background.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use platform::schedule::Recurring;
+
+use crate::{Error, Orders, Parts};
+
+/// Takes up orders that stand in a step past its deadline.
+pub struct Recover(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Recurring for Recover {
+    fn name(&self) -> &'static str {
+        "orders.recover"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        Ok(self.0.recover().await?)
+    }
+}
+
+/// Forgets what is no longer needed.
+pub struct CleanUp(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Recurring for CleanUp {
+    fn name(&self) -> &'static str {
+        "orders.clean_up"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(10 * 60)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        Ok(self.0.clean_up().await?)
+    }
+}
+
+const KEY_LIFETIME: time::Duration = time::Duration::hours(24);
+const EXPIRED_CART_KEPT: time::Duration = time::Duration::days(7);
+
+/// Deletes a bounded number a round, so that writers are not held up.
+pub(crate) async fn clean_up(parts: &Parts) -> Result<u64, Error> {
+    let now = parts.sources.now();
+    let keys = sqlx::query!(
+        "DELETE FROM orders.idempotency_keys WHERE (scope, key) IN (
+             SELECT scope, key FROM orders.idempotency_keys WHERE created_at < $1 AND outcome IS NOT NULL
+             ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
+        now - KEY_LIFETIME,
+    )
+    .execute(parts.database.pool())
+    .await?;
+    let carts = sqlx::query!(
+        "DELETE FROM orders.carts WHERE id IN (
+             SELECT id FROM orders.carts WHERE expires_at < $1 AND order_id IS NULL
+             ORDER BY expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
+        now - EXPIRED_CART_KEPT,
+    )
+    .execute(parts.database.pool())
+    .await?;
+    Ok(keys.rows_affected() + carts.rows_affected())
+}

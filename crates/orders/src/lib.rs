@@ -1,0 +1,260 @@
+//! Carts, checkout and the life of an order.
+//!
+//! Invariants: an order's total is the sum of its lines; what it charges is what the buyer was shown; a
+//! cart becomes at most one order that is not rejected or expired; a key is answered once, the same way
+//! each time; no order stays in a step past its deadline while a worker runs.
+mod address;
+mod cart;
+mod cart_change;
+mod checkout;
+mod completion;
+mod error;
+pub mod events;
+mod idempotency;
+mod import;
+pub mod jobs;
+mod order;
+mod pay;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use catalog::{Catalog, VariantId};
+use inventory::Inventory;
+use payments::{PaymentId, Payments};
+use platform::{Actor, Currency, Database, Id, Quantity, Secret, Sources, Violation};
+use tokio_util::task::TaskTracker;
+
+pub use address::Address;
+pub use cart::{Cart, CartLine, CartLineMark, ProductRef};
+pub use checkout::{Answer, Checkout};
+pub use error::{Error, Failure};
+pub use idempotency::IdempotencyKey;
+pub use import::{Customer, Import, Imported, ImportedLine, ImportedOrder, ImportedReturn};
+pub use order::{Order, OrderLine, OrderState};
+pub use verify::Settlement;
+
+/// The tables of this module.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The id of a [`Cart`].
+pub type CartId = Id<Cart>;
+/// The id of a [`CartLine`].
+pub type CartLineId = Id<CartLineMark>;
+/// The id of an [`Order`].
+pub type OrderId = Id<Order>;
+
+/// What may differ from one marketplace to the next.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a cart lives after its last change.
+    pub cart_lifetime: Duration,
+    /// How long an order that awaits payment holds its stock.
+    pub payment_hold: Duration,
+    /// After how long in one step an order is taken up by the recovery job.
+    pub step_deadline: Duration,
+    /// How long a request waits for another one with the same key.
+    pub duplicate_wait: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cart_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            payment_hold: Duration::from_secs(15 * 60),
+            step_deadline: Duration::from_secs(10),
+            duplicate_wait: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What others may ask of orders.
+#[async_trait]
+pub trait Orders: Send + Sync + 'static {
+    /// Opens a cart; the secret is told once and opens it.
+    async fn create_cart(&self, actor: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error>;
+
+    /// The cart of this id, if the actor holds its token. Lines whose price or stock is not what the
+    /// buyer was shown carry notes.
+    async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error>;
+
+    /// The id of the cart that the actor's token opens, if it is still in use or `completed` ones count too.
+    async fn basket(&self, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error>;
+
+    /// Puts units of a variant into a cart, at the price of now. With a key, repeating it adds them once.
+    async fn add_item(
+        &self,
+        actor: &Actor,
+        cart: CartId,
+        variant: VariantId,
+        quantity: Quantity,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Cart, Error>;
+
+    /// Sets the quantity of a line, and accepts the price of now.
+    async fn change_item(
+        &self,
+        actor: &Actor,
+        cart: CartId,
+        line: CartLineId,
+        quantity: Quantity,
+    ) -> Result<Cart, Error>;
+
+    /// Takes a line out of a cart.
+    async fn remove_item(&self, actor: &Actor, cart: CartId, line: CartLineId) -> Result<Cart, Error>;
+
+    /// Makes an order of a cart and carries it as far as it goes: paid, awaiting payment, or refused.
+    /// Once it is written the purchase goes on even if the caller goes away.
+    async fn checkout(&self, actor: &Actor, checkout: Checkout) -> Result<Answer, Error>;
+
+    /// Pays an order that awaits payment.
+    async fn pay(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        key: IdempotencyKey,
+        token: payments::PaymentToken,
+    ) -> Result<Answer, Error>;
+
+    /// The order of this id, if the actor holds the token of the cart it came from.
+    async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error>;
+
+    /// Writes orders and returns of another system. Those that are there already are left as they are.
+    async fn import(&self, actor: &Actor, import: &Import) -> Result<Imported, Error>;
+
+    /// Takes up orders that stand in a step past its deadline; returns how many.
+    async fn recover(&self) -> Result<u64, Error>;
+
+    /// Forgets keys after 24 hours and carts that expired unused a week ago; returns how many.
+    async fn clean_up(&self) -> Result<u64, Error>;
+
+    /// Waits until the purchases that run in this process have come to an end.
+    async fn drain(&self);
+
+    /// Orders made by checkout, in the order of their ids, for comparison with other modules.
+    async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error>;
+
+    /// Which of these payments belong to an order that is paid, or on the way to it.
+    async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error>;
+
+    /// Looks for broken invariants.
+    async fn verify(&self) -> Result<Vec<Violation>, Error>;
+}
+
+/// The orders in this process.
+pub fn service(
+    database: Database,
+    sources: Sources,
+    catalog: Arc<dyn Catalog>,
+    inventory: Arc<dyn Inventory>,
+    payments: Arc<dyn Payments>,
+    settings: Settings,
+) -> Arc<dyn Orders> {
+    let tasks = TaskTracker::new();
+    tasks.close();
+    Arc::new(Service(Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks })))
+}
+
+pub(crate) struct Parts {
+    pub(crate) database: Database,
+    pub(crate) sources: Sources,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) payments: Arc<dyn Payments>,
+    pub(crate) settings: Settings,
+    /// Purchases under way; they outlive the request that began them.
+    pub(crate) tasks: TaskTracker,
+}
+
+struct Service(Arc<Parts>);
+
+#[async_trait]
+impl Orders for Service {
+    async fn create_cart(&self, _: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
+        cart::create(&self.0, currency).await
+    }
+
+    async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error> {
+        cart::show(&self.0, actor, cart).await
+    }
+
+    async fn basket(&self, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error> {
+        cart::of_token(&self.0, actor, completed).await
+    }
+
+    async fn add_item(
+        &self,
+        actor: &Actor,
+        cart: CartId,
+        variant: VariantId,
+        quantity: Quantity,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Cart, Error> {
+        cart_change::add(&self.0, actor, cart, variant, quantity, key).await
+    }
+
+    async fn change_item(
+        &self,
+        actor: &Actor,
+        cart: CartId,
+        line: CartLineId,
+        quantity: Quantity,
+    ) -> Result<Cart, Error> {
+        cart_change::set_quantity(&self.0, actor, cart, line, quantity).await
+    }
+
+    async fn remove_item(&self, actor: &Actor, cart: CartId, line: CartLineId) -> Result<Cart, Error> {
+        cart_change::remove(&self.0, actor, cart, line).await
+    }
+
+    async fn checkout(&self, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
+        checkout::checkout(&self.0, actor, checkout).await
+    }
+
+    async fn pay(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        key: IdempotencyKey,
+        token: payments::PaymentToken,
+    ) -> Result<Answer, Error> {
+        pay::pay(&self.0, actor, order, key, token).await
+    }
+
+    async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {
+        order::show(&self.0, actor, order).await
+    }
+
+    async fn import(&self, actor: &Actor, import: &Import) -> Result<Imported, Error> {
+        match actor {
+            Actor::System => import::write(&self.0, import).await,
+            Actor::Guest { .. } => Err(Error::Forbidden),
+        }
+    }
+
+    async fn recover(&self) -> Result<u64, Error> {
+        completion::recover(&self.0).await
+    }
+
+    async fn clean_up(&self) -> Result<u64, Error> {
+        jobs::clean_up(&self.0).await
+    }
+
+    async fn drain(&self) {
+        self.0.tasks.wait().await;
+    }
+
+    async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error> {
+        verify::settlements(&self.0, after, limit).await
+    }
+
+    async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error> {
+        verify::of_payments(&self.0, payments).await
+    }
+
+    async fn verify(&self) -> Result<Vec<Violation>, Error> {
+        verify::violations(&self.0).await
+    }
+}

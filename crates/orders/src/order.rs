@@ -1,0 +1,208 @@
+//! Orders as read.
+
+use catalog::{ProductId, StoreId, VariantId};
+use platform::{Actor, Currency, Database, Email, Money};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::{Address, CartId, Error, Failure, OrderId, Parts};
+
+/// Where an order is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Written; its stock and payment are being seen to.
+    Pending,
+    /// Its stock is held until it is paid or `hold_expires_at` comes.
+    AwaitingPayment,
+    /// Paid; its stock is sold.
+    Paid,
+    /// Ended without payment: no stock, or the payment was declined.
+    Rejected,
+    /// Ended because nobody paid in time.
+    Expired,
+    /// Paid and delivered, in another system, before it was imported.
+    Completed,
+}
+
+impl OrderState {
+    /// The state as text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::AwaitingPayment => "awaiting_payment",
+            Self::Paid => "paid",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Completed => "completed",
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Self {
+        match text {
+            "awaiting_payment" => Self::AwaitingPayment,
+            "paid" => Self::Paid,
+            "rejected" => Self::Rejected,
+            "expired" => Self::Expired,
+            "completed" => Self::Completed,
+            _ => Self::Pending,
+        }
+    }
+}
+
+/// A purchase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    /// Its id.
+    pub id: OrderId,
+    /// Its number, for people.
+    #[schema(example = "100001")]
+    pub number: String,
+    /// Where it is in its life.
+    pub status: OrderState,
+    /// The cart it came from.
+    pub cart_id: Option<CartId>,
+    /// Whom to write to.
+    pub email: Option<Email>,
+    /// What was bought, at the prices of that moment.
+    pub lines: Vec<OrderLine>,
+    /// The sum of the lines.
+    pub total: Money,
+    /// Where it goes.
+    pub shipping_address: Option<Address>,
+    /// Who is billed, if not the same.
+    pub billing_address: Option<Address>,
+    /// Why it ended without payment, or why the last attempt to pay failed.
+    pub failure: Option<OrderFailure>,
+    /// Until when it holds its stock without being paid.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub hold_expires_at: Option<OffsetDateTime>,
+    /// When it was placed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub placed_at: OffsetDateTime,
+    /// When it was paid.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paid_at: Option<OffsetDateTime>,
+}
+
+/// Why an order was not paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderFailure {
+    /// Stable code, such as `payments/card_declined`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+/// Units of a variant, bought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderLine {
+    /// Its place in the order; names the line.
+    #[schema(example = 1)]
+    pub position: i32,
+    /// Who sold it.
+    pub store_id: StoreId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// What.
+    pub variant_id: VariantId,
+    /// The store's own number for it.
+    pub sku: Option<String>,
+    /// Name of the product.
+    pub title: String,
+    /// The variant's options, if there was a choice.
+    pub variant_title: Option<String>,
+    /// How many.
+    pub quantity: i32,
+    /// What one cost.
+    pub unit_price: Money,
+    /// What the line came to.
+    pub total: Money,
+}
+
+pub(crate) async fn show(parts: &Parts, actor: &Actor, id: OrderId) -> Result<Order, Error> {
+    authorize(parts, actor, id).await?;
+    load(&parts.database, id).await
+}
+
+/// Refuses an actor who does not hold the token of the order's cart.
+pub(crate) async fn authorize(parts: &Parts, actor: &Actor, id: OrderId) -> Result<(), Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM orders.orders WHERE id = $1 AND (token_hash = $2 OR $3)) AS "found!""#,
+        id.uuid(),
+        actor.cart_token_hash(),
+        matches!(actor, Actor::System),
+    )
+    .fetch_one(parts.database.pool())
+    .await?;
+    if found { Ok(()) } else { Err(Error::OrderNotFound) }
+}
+
+pub(crate) async fn load(database: &Database, id: OrderId) -> Result<Order, Error> {
+    let mut connection = database.pool().acquire().await?;
+    load_in(&mut connection, id).await
+}
+
+/// Loads the order as this connection's transaction sees it.
+pub(crate) async fn load_in(connection: &mut sqlx::PgConnection, id: OrderId) -> Result<Order, Error> {
+    let row = sqlx::query!(
+        r#"SELECT number, state, currency, total, cart_id AS "cart_id: CartId", email,
+                  shipping_address AS "shipping_address: Json<Address>",
+                  billing_address AS "billing_address: Json<Address>", failure AS "failure: Json<Failure>",
+                  hold_expires_at, placed_at, paid_at
+           FROM orders.orders WHERE id = $1"#,
+        id.uuid(),
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or(Error::OrderNotFound)?;
+    let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    let status = OrderState::of(&row.state);
+    Ok(Order {
+        id,
+        number: row.number,
+        status,
+        cart_id: row.cart_id,
+        email: row.email.and_then(|email| email.parse().ok()),
+        lines: lines(connection, id, currency).await?,
+        total: Money::new(row.total, currency),
+        shipping_address: row.shipping_address.map(|address| address.0),
+        billing_address: row.billing_address.map(|address| address.0),
+        failure: row.failure.map(|Json(failure)| OrderFailure { code: failure.reason, message: failure.message }),
+        hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
+        placed_at: row.placed_at,
+        paid_at: row.paid_at,
+    })
+}
+
+async fn lines(
+    connection: &mut sqlx::PgConnection,
+    id: OrderId,
+    currency: Currency,
+) -> Result<Vec<OrderLine>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT position, store_id AS "store_id: StoreId", product_id AS "product_id: ProductId",
+                  variant_id AS "variant_id: VariantId", sku, title, variant_title, quantity, unit_price, total
+           FROM orders.order_lines WHERE order_id = $1 ORDER BY position"#,
+        id.uuid(),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| OrderLine {
+            position: row.position,
+            store_id: row.store_id,
+            product_id: row.product_id,
+            variant_id: row.variant_id,
+            sku: row.sku,
+            title: row.title,
+            variant_title: row.variant_title,
+            quantity: row.quantity,
+            unit_price: Money::new(row.unit_price, currency),
+            total: Money::new(row.total, currency),
+        })
+        .collect())
+}

@@ -1,0 +1,104 @@
+use platform::{Code, ServiceError};
+use serde::{Deserialize, Serialize};
+
+/// Why payments refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The provider does not know the token.
+    #[error("the provider does not know this token")]
+    UnknownToken,
+    /// Somebody sent a card number. It is neither kept nor logged.
+    #[error("this looks like a card number; Souk takes tokens only")]
+    CardNumber,
+    /// The same payment was asked for with another amount.
+    #[error("the payment was begun with another amount")]
+    AmountChanged,
+    /// The provider does not answer.
+    #[error("the payment provider does not answer")]
+    ProviderUnavailable,
+    /// The database failed.
+    #[error("database failure")]
+    Database(#[from] sqlx::Error),
+}
+
+impl ServiceError for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::UnknownToken | Self::CardNumber => Code::Invalid,
+            Self::AmountChanged => Code::Conflict,
+            Self::ProviderUnavailable => Code::Unavailable,
+            Self::Database(error) => platform::error::database_failure(error).0,
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::UnknownToken => "payments/unknown_token",
+            Self::CardNumber => "payments/card_number_refused",
+            Self::AmountChanged => "payments/amount_changed",
+            Self::ProviderUnavailable => "payments/provider_unavailable",
+            Self::Database(error) => platform::error::database_failure(error).1,
+        }
+    }
+}
+
+/// Why a provider declined, in the terms of Stripe's decline codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclineCode {
+    /// The bank did not say why.
+    CardDeclined,
+    /// The account has too little.
+    InsufficientFunds,
+    /// The card is too old.
+    ExpiredCard,
+    /// The number on the back is wrong.
+    IncorrectCvc,
+    /// The provider failed on the way.
+    ProcessingError,
+}
+
+impl DeclineCode {
+    /// The code as text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CardDeclined => "card_declined",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::ExpiredCard => "expired_card",
+            Self::IncorrectCvc => "incorrect_cvc",
+            Self::ProcessingError => "processing_error",
+        }
+    }
+
+    /// The stable reason of an error that tells of it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::CardDeclined => "payments/card_declined",
+            Self::InsufficientFunds => "payments/insufficient_funds",
+            Self::ExpiredCard => "payments/expired_card",
+            Self::IncorrectCvc => "payments/incorrect_cvc",
+            Self::ProcessingError => "payments/processing_error",
+        }
+    }
+
+    /// What to tell the buyer.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::CardDeclined => "the card was declined; try another one",
+            Self::InsufficientFunds => "the card has insufficient funds; try another one",
+            Self::ExpiredCard => "the card has expired; try another one",
+            Self::IncorrectCvc => "the card's security code is wrong",
+            Self::ProcessingError => "the card could not be processed; try again in a moment",
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Self {
+        match text {
+            "insufficient_funds" => Self::InsufficientFunds,
+            "expired_card" => Self::ExpiredCard,
+            "incorrect_cvc" => Self::IncorrectCvc,
+            "processing_error" => Self::ProcessingError,
+            _ => Self::CardDeclined,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Payments: asks providers for money, and remembers what they said.
+//!
+//! Invariants: a payment is asked of its provider under its own id as the idempotency key, so that asking
+//! again after a crash never charges twice; a payment that succeeded or was declined stays so.
+mod error;
+mod payment;
+mod provider;
+mod sandbox;
+mod verify;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use platform::{Database, Id, Money, Sources, Violation};
+
+pub use error::{DeclineCode, Error};
+pub use payment::{Payment, PaymentState};
+pub use provider::PaymentToken;
+
+/// The tables of this module.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The id of a payment: whoever wants the money picks it, and asking again with the same id is safe.
+pub type PaymentId = Id<Payment>;
+
+/// What others may ask of payments.
+#[async_trait]
+pub trait Payments: Send + Sync + 'static {
+    /// Checks that a token is one the provider knows how to charge, before anything is done with it.
+    fn check(&self, token: &PaymentToken) -> Result<(), Error>;
+
+    /// Takes money. Idempotent per id. A declined payment is an answer, not an error.
+    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Payment, Error>;
+
+    /// These payments; those that are not there are left out.
+    async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error>;
+
+    /// Looks for broken invariants.
+    async fn verify(&self) -> Result<Vec<Violation>, Error>;
+}
+
+/// The payments in this process, by way of the sandbox provider.
+pub fn service(database: Database, sources: Sources) -> Arc<dyn Payments> {
+    let provider = Box::new(sandbox::Sandbox::new(database.clone(), sources.clone()));
+    Arc::new(Service { database, sources, provider })
+}
+
+struct Service {
+    database: Database,
+    sources: Sources,
+    provider: Box<dyn provider::Provider>,
+}
+
+#[async_trait]
+impl Payments for Service {
+    fn check(&self, token: &PaymentToken) -> Result<(), Error> {
+        self.provider.check(token)
+    }
+
+    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Payment, Error> {
+        payment::charge(&self.database, &self.sources, self.provider.as_ref(), id, amount, token).await
+    }
+
+    async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
+        payment::find(&self.database, ids).await
+    }
+
+    async fn verify(&self) -> Result<Vec<Violation>, Error> {
+        verify::violations(&self.database).await
+    }
+}

@@ -1,0 +1,59 @@
+//! What Souk asks of a payment provider.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use platform::Money;
+use serde::{Deserialize, Serialize};
+
+use crate::{DeclineCode, Error};
+
+/// Stands for a means of payment that the provider keeps, such as Stripe's `tok_visa`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentToken(String);
+
+impl PaymentToken {
+    /// Takes what a client sent.
+    pub fn presented(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The token as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is 12 to 19 digits, as card numbers are (ISO/IEC 7812), with or without gaps.
+    pub(crate) fn looks_like_card_number(&self) -> bool {
+        let digits = self.0.chars().filter(char::is_ascii_digit).count();
+        (12..=19).contains(&digits) && self.0.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '-')
+    }
+}
+
+impl fmt::Debug for PaymentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PaymentToken(…)")
+    }
+}
+
+/// What the provider said.
+#[derive(Clone, Debug)]
+pub(crate) struct Charge {
+    /// The provider's name for it.
+    pub(crate) reference: String,
+    /// Why it declined, if it did.
+    pub(crate) declined: Option<DeclineCode>,
+}
+
+#[async_trait]
+pub(crate) trait Provider: Send + Sync + 'static {
+    /// Its name in Souk's rows.
+    fn name(&self) -> &'static str;
+
+    /// Checks the form of a token, without asking anybody.
+    fn check(&self, token: &PaymentToken) -> Result<(), Error>;
+
+    /// Charges once per idempotency key, however often it is asked.
+    async fn charge(&self, idempotency_key: &str, amount: Money, token: &PaymentToken) -> Result<Charge, Error>;
+}

@@ -1,0 +1,122 @@
+//! The pool and the transaction in which state, events and cache changes go together.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres};
+use time::OffsetDateTime;
+
+use crate::changes::{Changes, Tag};
+use crate::outbox;
+
+/// A node's access to PostgreSQL.
+#[derive(Clone)]
+pub struct Database {
+    pool: PgPool,
+    changes: Arc<Changes>,
+}
+
+impl Database {
+    /// Connects, with at most `connections` connections at a time.
+    ///
+    /// # Errors
+    /// When the database does not answer within 15 seconds.
+    pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<Self, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(15))
+            // A broken connection shows itself in the first statement; asking each time costs a round trip.
+            .test_before_acquire(false)
+            .connect_with(options.application_name("souk"))
+            .await?;
+        Ok(Self::of(pool))
+    }
+
+    /// Wraps a pool that is there already.
+    pub fn of(pool: PgPool) -> Self {
+        Self { pool, changes: Arc::new(Changes::default()) }
+    }
+
+    /// The pool, for reads.
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// What this node knows of changes to the database.
+    pub const fn changes(&self) -> &Arc<Changes> {
+        &self.changes
+    }
+
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        Ok(Tx {
+            inner: self.pool.begin().await?,
+            changes: Arc::clone(&self.changes),
+            events: Vec::new(),
+            touched: Vec::new(),
+        })
+    }
+}
+
+/// A transaction. What it publishes and touches becomes known with its commit or not at all.
+pub struct Tx {
+    inner: sqlx::Transaction<'static, Postgres>,
+    changes: Arc<Changes>,
+    events: Vec<outbox::Draft>,
+    touched: Vec<Tag>,
+}
+
+impl Tx {
+    /// Publishes a fact: it stands in the outbox once this transaction commits.
+    pub fn publish<E: outbox::Event>(&mut self, event: &E) {
+        self.events.push(outbox::Draft::of(event));
+    }
+
+    /// Says that what carries this tag is not what it was.
+    pub fn touch(&mut self, tag: Tag) {
+        self.touched.push(tag);
+    }
+
+    /// Commits state and events, then tells this node and all others what changed.
+    ///
+    /// # Errors
+    /// When the commit fails; then nothing was done, or (connection lost on the way) it is unknown.
+    pub async fn commit(mut self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        if !self.events.is_empty() {
+            outbox::insert(&mut self.inner, &self.events, now).await?;
+        }
+        if !self.events.is_empty() || !self.touched.is_empty() {
+            self.changes.announce(&mut self.inner, &self.touched, !self.events.is_empty()).await?;
+        }
+        let committed = self.inner.commit().await;
+        // Also after a failure: the commit may have happened, and forgetting too much is harmless.
+        self.changes.apply(&self.touched);
+        if !self.events.is_empty() {
+            self.changes.wake();
+        }
+        committed
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// Encodes plain data for a `jsonb` argument.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).expect("plain data")
+}

@@ -1,0 +1,46 @@
+//! What every module of Souk stands on. Knows no module and names nothing of the business.
+//!
+//! | need | look at |
+//! |---|---|
+//! | ids, money, e-mail addresses, quantities | [`id`], [`money`], [`email`], [`quantity`] |
+//! | errors that reach a client | [`error`] |
+//! | time and randomness | [`sources`] |
+//! | PostgreSQL: pool, transactions, migrations, the embedded cluster | [`database`], [`migrate`], [`postgres`] |
+//! | telling other modules and other nodes | [`outbox`], [`changes`] |
+//! | work that repeats | [`schedule`] |
+
+pub mod actor;
+pub mod changes;
+pub mod database;
+pub mod email;
+pub mod error;
+pub mod id;
+pub mod migrate;
+pub mod money;
+pub mod outbox;
+pub mod page;
+pub mod postgres;
+pub mod quantity;
+pub mod schedule;
+pub mod secret;
+pub mod slug;
+pub mod sources;
+pub mod telemetry;
+pub mod verify;
+
+pub use actor::Actor;
+pub use changes::{Changes, Tag};
+pub use database::{Database, Tx};
+pub use email::Email;
+pub use error::{Code, Detail, ServiceError};
+pub use id::Id;
+pub use money::{Currency, Money};
+pub use page::{Cursor, CursorRequest, Page, PageRequest, Slice};
+pub use quantity::Quantity;
+pub use secret::Secret;
+pub use slug::Slug;
+pub use sources::{Clock, Entropy, Sources};
+pub use verify::Violation;
+
+/// The tables this crate owns: the outbox.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -1,0 +1,233 @@
+//! Events: facts that a module publishes in the transaction that made them true.
+//!
+//! Delivery is at least once, in the order of the outbox as far as nothing fails; a handler must bear
+//! repetition. An event whose handlers keep failing is given up after [`MAX_ATTEMPTS`] and stays in the
+//! table, where [`undelivered`] finds it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Database, Sources, Violation};
+
+/// Attempts before an event is given up.
+pub const MAX_ATTEMPTS: i32 = 20;
+const BATCH: i64 = 200;
+const IDLE_POLL: Duration = Duration::from_secs(2);
+
+/// A fact. `TOPIC` carries the module and the version: `inventory.stock_changed.v1`.
+pub trait Event: Serialize + DeserializeOwned {
+    /// Its kind.
+    const TOPIC: &'static str;
+}
+
+/// An event that is not written yet.
+pub(crate) struct Draft {
+    topic: &'static str,
+    payload: serde_json::Value,
+}
+
+impl Draft {
+    pub(crate) fn of<E: Event>(event: &E) -> Self {
+        Self { topic: E::TOPIC, payload: crate::database::json(event) }
+    }
+}
+
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    drafts: &[Draft],
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let topics: Vec<String> = drafts.iter().map(|draft| draft.topic.to_owned()).collect();
+    let payloads: Vec<serde_json::Value> = drafts.iter().map(|draft| draft.payload.clone()).collect();
+    sqlx::query!(
+        "INSERT INTO platform.outbox (topic, payload, created_at, due_at)
+         SELECT topic, payload, $3, $3 FROM unnest($1::text[], $2::jsonb[]) AS draft (topic, payload)",
+        &topics,
+        &payloads,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// An event on its way to a handler.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its kind.
+    pub topic: String,
+    /// Its content.
+    pub payload: serde_json::Value,
+    /// When it was published.
+    pub at: OffsetDateTime,
+}
+
+impl Delivery {
+    /// The event, if it is an `E`.
+    ///
+    /// # Errors
+    /// When it is one by name but not by content.
+    pub fn read<E: Event>(&self) -> Result<Option<E>, serde_json::Error> {
+        if self.topic != E::TOPIC {
+            return Ok(None);
+        }
+        serde_json::from_value(self.payload.clone()).map(Some)
+    }
+}
+
+/// Takes events. All deliveries of one call are taken or none: after an error they come again.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Which topics it takes.
+    fn topics(&self) -> &'static [&'static str];
+    /// Takes events of these topics, oldest first.
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Carries events from the outbox to the handlers of this node.
+pub struct Dispatcher {
+    database: Database,
+    sources: Sources,
+    handlers: Vec<Arc<dyn Handler>>,
+}
+
+impl Dispatcher {
+    /// A dispatcher to these handlers.
+    pub fn new(database: Database, sources: Sources, handlers: Vec<Arc<dyn Handler>>) -> Self {
+        Self { database, sources, handlers }
+    }
+
+    /// Runs until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.drain().await {
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "could not read the outbox"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.database.changes().events() => {}
+                () = tokio::time::sleep(IDLE_POLL) => {}
+            }
+        }
+    }
+
+    /// Delivers all that is due; returns how many events were taken.
+    ///
+    /// # Errors
+    /// When the database fails. A handler's failure is noted at its event and tried again later.
+    pub async fn drain(&self) -> Result<usize, sqlx::Error> {
+        let mut taken = 0;
+        loop {
+            let (seen, done) = self.deliver_batch(BATCH).await?;
+            taken += done;
+            if seen == 0 {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// Delivers one batch; returns how many events it saw and how many were taken. When a batch fails
+    /// as a whole its events are tried one by one, so that a poisoned one fails alone.
+    async fn deliver_batch(&self, size: i64) -> Result<(usize, usize), sqlx::Error> {
+        let mut tx = self.database.pool().begin().await?;
+        let now = self.sources.now();
+        let rows = sqlx::query!(
+            "SELECT id, topic, payload, created_at, attempts FROM platform.outbox
+             WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+            now,
+            size,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let deliveries: Vec<Delivery> = rows
+            .iter()
+            .map(|row| Delivery { topic: row.topic.clone(), payload: row.payload.clone(), at: row.created_at })
+            .collect();
+        let mut done = Vec::with_capacity(rows.len());
+        if self.hand_out(&deliveries).await.is_ok() {
+            done.extend(rows.iter().map(|row| row.id));
+        } else {
+            for (row, delivery) in rows.iter().zip(&deliveries) {
+                match self.hand_out(std::slice::from_ref(delivery)).await {
+                    Ok(()) => done.push(row.id),
+                    Err(error) => {
+                        let error = error.to_string();
+                        let attempts = row.attempts + 1;
+                        let due = (attempts < MAX_ATTEMPTS).then(|| now + backoff(attempts));
+                        tracing::warn!(event = row.id, topic = row.topic, attempts, error, "an event was not taken");
+                        sqlx::query!(
+                            "UPDATE platform.outbox SET attempts = $2, due_at = $3, last_error = $4 WHERE id = $1",
+                            row.id,
+                            attempts,
+                            due,
+                            error,
+                        )
+                        .execute(&mut *tx)
+                        .await?;
+                    }
+                }
+            }
+        }
+        sqlx::query!("DELETE FROM platform.outbox WHERE id = ANY($1)", &done).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok((rows.len(), done.len()))
+    }
+
+    async fn hand_out(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for handler in &self.handlers {
+            let mine: Vec<Delivery> = deliveries
+                .iter()
+                .filter(|delivery| handler.topics().contains(&delivery.topic.as_str()))
+                .cloned()
+                .collect();
+            if !mine.is_empty() {
+                handler.handle(&mine).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Two seconds, doubling, at most ten minutes.
+fn backoff(attempts: i32) -> Duration {
+    let exponent = u32::try_from(attempts.clamp(1, 10)).unwrap_or(1);
+    Duration::from_secs(2_u64.pow(exponent).min(600))
+}
+
+/// How many events wait, and the age of the oldest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn backlog(database: &Database, now: OffsetDateTime) -> Result<(i64, time::Duration), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "count!", min(created_at) AS oldest FROM platform.outbox WHERE due_at IS NOT NULL"#
+    )
+    .fetch_one(database.pool())
+    .await?;
+    Ok((row.count, row.oldest.map_or(time::Duration::ZERO, |oldest| now - oldest)))
+}
+
+/// Events that were given up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn undelivered(database: &Database) -> Result<Vec<Violation>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT id, topic, last_error FROM platform.outbox WHERE due_at IS NULL ORDER BY id")
+        .fetch_all(database.pool())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let message = format!("{} was given up: {}", row.topic, row.last_error.unwrap_or_default());
+            Violation::new("platform/events_delivered", row.id, message)
+        })
+        .collect())
+}

@@ -1,0 +1,67 @@
+//! Wiring: which implementation stands behind each face.
+
+use std::sync::Arc;
+
+use catalog::Catalog;
+use inventory::Inventory;
+use orders::Orders;
+use payments::Payments;
+use platform::outbox::{Dispatcher, Handler};
+use platform::schedule::Recurring;
+use platform::{Database, Sources};
+use sqlx::migrate::Migrator;
+
+/// The modules and their migrations, in the order they run.
+pub(crate) fn migrations() -> [(&'static str, &'static Migrator); 5] {
+    [
+        ("platform", &platform::MIGRATIONS),
+        ("catalog", &catalog::MIGRATIONS),
+        ("inventory", &inventory::MIGRATIONS),
+        ("payments", &payments::MIGRATIONS),
+        ("orders", &orders::MIGRATIONS),
+    ]
+}
+
+/// All modules in one process.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) database: Database,
+    pub(crate) sources: Sources,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) payments: Arc<dyn Payments>,
+    pub(crate) orders: Arc<dyn Orders>,
+}
+
+impl App {
+    /// Wires the modules onto a migrated database.
+    pub(crate) fn new(database: Database, sources: Sources, settings: orders::Settings) -> Self {
+        let catalog = catalog::service(database.clone(), sources.clone());
+        let inventory = inventory::service(database.clone(), sources.clone());
+        let payments = payments::service(database.clone(), sources.clone());
+        let orders = orders::service(
+            database.clone(),
+            sources.clone(),
+            Arc::clone(&catalog),
+            Arc::clone(&inventory),
+            Arc::clone(&payments),
+            settings,
+        );
+        Self { database, sources, catalog, inventory, payments, orders }
+    }
+
+    /// Carries events from module to module.
+    pub(crate) fn dispatcher(&self) -> Dispatcher {
+        let handlers: Vec<Arc<dyn Handler>> =
+            vec![Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog)))];
+        Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)
+    }
+
+    /// The work that repeats in the background.
+    pub(crate) fn recurring(&self) -> Vec<Arc<dyn Recurring>> {
+        vec![
+            Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
+        ]
+    }
+}
