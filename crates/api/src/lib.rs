@@ -1,1 +1,120 @@
-//! api
+//! Transport: turns requests into calls of the modules' faces and their answers into responses. No SQL and
+//! no business rules live here.
+//!
+//! A request passes [`context`] (its ids, log line and metrics; renders problems), then a route in
+//! [`rest`], whose extractors ([`extract`]) refuse bad input, and, for catalogue reads, [`cache`].
+mod assets;
+mod cache;
+mod context;
+mod extract;
+mod home;
+mod openapi;
+pub mod ops;
+mod problem;
+mod rest;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::serve::ListenerExt;
+use catalog::Catalog;
+use inventory::Inventory;
+use orders::Orders;
+use platform::{Changes, Sources};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::services::ServeDir;
+use tower_http::timeout::TimeoutLayer;
+use url::Url;
+
+pub use openapi::document;
+
+use crate::cache::AnswerCache;
+use crate::problem::Problem;
+
+/// Largest body of a request, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+/// A request that takes longer is answered with 503. What it has begun goes on.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What may differ from one marketplace to the next.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where buyers reach Souk, such as `https://market.example`.
+    pub public_url: Url,
+    /// Where operators reach the operations port.
+    pub ops_url: Url,
+    /// Whether this is a demo.
+    pub demo: bool,
+    /// Memory for finished answers, in bytes.
+    pub cache_bytes: u64,
+    /// A folder of pictures, served under `/media/`.
+    pub media: PathBuf,
+}
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) orders: Arc<dyn Orders>,
+    pub(crate) sources: Sources,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) cache: Arc<AnswerCache>,
+}
+
+impl Api {
+    /// An API in front of these modules.
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        inventory: Arc<dyn Inventory>,
+        orders: Arc<dyn Orders>,
+        changes: Arc<Changes>,
+        sources: Sources,
+        settings: Settings,
+    ) -> Self {
+        let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
+        Self { catalog, inventory, orders, sources, settings: Arc::new(settings), cache }
+    }
+}
+
+/// Serves `router` until `stop` comes, then finishes the requests in flight.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        // Small answers must not wait for the next one; a socket that refuses this still works.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "could not set TCP_NODELAY");
+        }
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+/// All routes of the public port.
+pub fn router(api: Api) -> Router {
+    let media = ServeDir::new(&api.settings.media);
+    let (rest, document) = openapi::routes(rest::router());
+    rest.with_state(api.clone())
+        .merge(home::routes(api.clone()))
+        .merge(openapi::page(document))
+        .merge(assets::routes())
+        .nest_service("/media", tower::ServiceBuilder::new().layer(assets::media_headers()).service(media))
+        .fallback(|| async { Problem::route_not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CompressionLayer::new())
+        .layer(axum::middleware::from_fn(cache::tell_encodings_apart))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(axum::middleware::from_fn_with_state(api, context::wrap))
+}

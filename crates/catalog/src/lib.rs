@@ -4,6 +4,7 @@
 //! currency; only active products of active stores are shown to guests.
 mod category;
 mod error;
+mod known;
 mod list;
 mod offer;
 mod product;
@@ -12,6 +13,7 @@ mod stock;
 mod store;
 mod verify;
 
+use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use platform::{Actor, CursorRequest, Database, Id, Page, PageRequest, Slice, Slu
 
 pub use category::{Category, CategoryNode, PutCategory};
 pub use error::Error;
+pub use known::Known;
 pub use list::{ProductFilter, ProductSort};
 pub use offer::Offer;
 pub use product::{CategoryRef, Image, OptionValue, Product, ProductOption, ProductStatus, StoreRef, Variant};
@@ -83,7 +86,7 @@ impl<K> FromStr for Key<K> {
 }
 
 /// How much there is of everything that guests may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Active stores.
     pub stores: i64,
@@ -145,6 +148,14 @@ pub trait Catalog: Send + Sync + 'static {
         store: StoreId,
         products: &[PutProduct],
     ) -> Result<Vec<PutResult>, Error>;
+
+    /// Which of the store's products carry one of these `external_ref`s.
+    async fn known_products(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        refs: &[String],
+    ) -> Result<HashMap<String, Known>, Error>;
 
     /// Takes note of which variants inventory has. Older news than what is known is passed over.
     async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error>;
@@ -234,6 +245,16 @@ impl Catalog for Service {
     ) -> Result<Vec<PutResult>, Error> {
         authorize_change(actor)?;
         put::products(&self.database, &self.sources, store, products).await
+    }
+
+    async fn known_products(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        refs: &[String],
+    ) -> Result<HashMap<String, Known>, Error> {
+        authorize_change(actor)?;
+        known::products(&self.database, store, refs).await
     }
 
     async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error> {

@@ -161,6 +161,7 @@ async fn find_or_insert(
     currency: Currency,
     product: &PutProduct,
 ) -> Result<(ProductId, bool), Error> {
+    let now = sources.now();
     let mut slug = product.slug.clone();
     for attempt in 0..4 {
         let found = sqlx::query_scalar!(
@@ -190,8 +191,8 @@ async fn find_or_insert(
             platform::database::json(&product.options),
             platform::database::json(&product.images),
             currency.code(),
-            product.created_at.unwrap_or_else(|| sources.now()),
-            sources.now(),
+            product.created_at.unwrap_or(now),
+            now,
         )
         .execute(&mut **tx)
         .await?;

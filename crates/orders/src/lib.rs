@@ -139,6 +139,9 @@ pub trait Orders: Send + Sync + 'static {
     /// Which of these payments belong to an order that is paid, or on the way to it.
     async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error>;
 
+    /// Which of these orders are still to be settled.
+    async fn open(&self, orders: &[OrderId]) -> Result<Vec<OrderId>, Error>;
+
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
@@ -252,6 +255,10 @@ impl Orders for Service {
 
     async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error> {
         verify::of_payments(&self.0, payments).await
+    }
+
+    async fn open(&self, orders: &[OrderId]) -> Result<Vec<OrderId>, Error> {
+        verify::open(&self.0, orders).await
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

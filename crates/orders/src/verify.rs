@@ -58,6 +58,16 @@ pub(crate) async fn of_payments(parts: &Parts, payments: &[PaymentId]) -> Result
     .await?)
 }
 
+pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderId>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: OrderId" FROM orders.orders
+           WHERE id = ANY($1) AND state IN ('pending', 'awaiting_payment')"#,
+        &uuids(orders),
+    )
+    .fetch_all(parts.database.pool())
+    .await?)
+}
+
 pub(crate) async fn violations(parts: &Parts) -> Result<Vec<Violation>, Error> {
     let mut violations = sums(parts).await?;
     violations.extend(stuck(parts).await?);

@@ -36,6 +36,9 @@ pub trait Payments: Send + Sync + 'static {
     /// These payments; those that are not there are left out.
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error>;
 
+    /// Payments that succeeded, in the order of their ids, after `after`, at most `limit`.
+    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, Error>;
+
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
@@ -64,6 +67,10 @@ impl Payments for Service {
 
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
         payment::find(&self.database, ids).await
+    }
+
+    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, Error> {
+        payment::succeeded(&self.database, after, limit).await
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

@@ -104,3 +104,18 @@ pub(crate) async fn find(database: &Database, ids: &[PaymentId]) -> Result<HashM
         })
         .collect()
 }
+
+pub(crate) async fn succeeded(
+    database: &Database,
+    after: Option<PaymentId>,
+    limit: i64,
+) -> Result<Vec<PaymentId>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: PaymentId" FROM payments.payments
+           WHERE state = 'succeeded' AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2"#,
+        after.map(PaymentId::uuid),
+        limit,
+    )
+    .fetch_all(database.pool())
+    .await?)
+}

@@ -49,6 +49,18 @@ impl Tag {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
+impl Stamp {
+    /// The stamp as a number, to be kept in an atomic.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// A stamp that was kept as a number.
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A node's history of changes.
 pub struct Changes {
     node: u64,

@@ -1,5 +1,7 @@
 //! What `souk verify` finds.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 /// One broken promise of the database.
@@ -15,7 +17,7 @@ pub struct Violation {
 
 impl Violation {
     /// A violation of `invariant` by `subject`.
-    pub fn new(invariant: &'static str, subject: impl ToString, message: impl Into<String>) -> Self {
+    pub fn new(invariant: &'static str, subject: impl Display, message: impl Into<String>) -> Self {
         Self { invariant, subject: subject.to_string(), message: message.into() }
     }
 }

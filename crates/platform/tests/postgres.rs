@@ -190,7 +190,8 @@ async fn many_at_once_share_one_cluster() -> Tested {
     Ok(())
 }
 
-/// The example in a process of its own.
+/// The example in a process of its own. `cargo test -p platform` builds it; with `--test postgres`
+/// it is the one that was built last.
 struct Other {
     child: Child,
     /// `owner` or `guest`, and the URL.
@@ -247,6 +248,7 @@ async fn kill_9_loses_nothing() -> Tested {
             .is_ok()
         {
             committed += 1;
+            assert!(killing.elapsed() < Duration::from_secs(20), "the postmaster is an orphan");
             if !killed && Instant::now() > killing {
                 killed = true;
                 kill_process(other.pid(), Signal::KILL)?;
@@ -395,6 +397,15 @@ async fn long_path_gets_a_short_socket() -> Tested {
     Ok(())
 }
 
+/// A folder that goes with the test, passed or not.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
 #[tokio::test]
 async fn root_may_keep_its_data_folder_to_itself() -> Tested {
     if !is_root() {
@@ -408,6 +419,7 @@ async fn root_may_keep_its_data_folder_to_itself() -> Tested {
     let cluster = Cluster::start(options(&data_dir)).await?;
     let home = home(&cluster).await?;
     assert!(home.starts_with("/var/lib/souk"), "{}", home.display());
+    let elsewhere = Removed(home.parent().ok_or("no parent")?.to_owned());
     run(&cluster, "CREATE TABLE kept AS SELECT 'here'::text AS word").await?;
     cluster.stop().await?;
     // Opened later, the cluster still is where it was.
@@ -415,7 +427,7 @@ async fn root_may_keep_its_data_folder_to_itself() -> Tested {
     let cluster = Cluster::start(options(&data_dir)).await?;
     assert_eq!(ask(&cluster, "SELECT word FROM kept").await?, "here");
     cluster.stop().await?;
-    fs::remove_dir_all(home.parent().ok_or("no parent")?)?;
+    drop(elsewhere);
 
     // And one that was reachable is not replaced by an empty one elsewhere.
     Cluster::start(options(&data_dir)).await?.stop().await?;

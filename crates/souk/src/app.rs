@@ -12,7 +12,7 @@ use platform::{Database, Sources};
 use sqlx::migrate::Migrator;
 
 /// The modules and their migrations, in the order they run.
-pub(crate) fn migrations() -> [(&'static str, &'static Migrator); 5] {
+pub fn migrations() -> [(&'static str, &'static Migrator); 5] {
     [
         ("platform", &platform::MIGRATIONS),
         ("catalog", &catalog::MIGRATIONS),
@@ -24,18 +24,24 @@ pub(crate) fn migrations() -> [(&'static str, &'static Migrator); 5] {
 
 /// All modules in one process.
 #[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) database: Database,
-    pub(crate) sources: Sources,
-    pub(crate) catalog: Arc<dyn Catalog>,
-    pub(crate) inventory: Arc<dyn Inventory>,
-    pub(crate) payments: Arc<dyn Payments>,
-    pub(crate) orders: Arc<dyn Orders>,
+pub struct App {
+    /// PostgreSQL.
+    pub database: Database,
+    /// Time and randomness.
+    pub sources: Sources,
+    /// Stores, categories, products.
+    pub catalog: Arc<dyn Catalog>,
+    /// Stock.
+    pub inventory: Arc<dyn Inventory>,
+    /// Money from buyers.
+    pub payments: Arc<dyn Payments>,
+    /// Carts and orders.
+    pub orders: Arc<dyn Orders>,
 }
 
 impl App {
     /// Wires the modules onto a migrated database.
-    pub(crate) fn new(database: Database, sources: Sources, settings: orders::Settings) -> Self {
+    pub fn new(database: Database, sources: Sources, settings: orders::Settings) -> Self {
         let catalog = catalog::service(database.clone(), sources.clone());
         let inventory = inventory::service(database.clone(), sources.clone());
         let payments = payments::service(database.clone(), sources.clone());
@@ -51,14 +57,14 @@ impl App {
     }
 
     /// Carries events from module to module.
-    pub(crate) fn dispatcher(&self) -> Dispatcher {
+    pub fn dispatcher(&self) -> Dispatcher {
         let handlers: Vec<Arc<dyn Handler>> =
             vec![Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog)))];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)
     }
 
     /// The work that repeats in the background.
-    pub(crate) fn recurring(&self) -> Vec<Arc<dyn Recurring>> {
+    pub fn recurring(&self) -> Vec<Arc<dyn Recurring>> {
         vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),

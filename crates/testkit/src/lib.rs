@@ -1,1 +1,16 @@
-//! testkit
+//! What tests work with: a database of their own, a clock that stands still, the whole application behind
+//! real HTTP, and factories.
+//!
+//! Tests need `DATABASE_URL`, a PostgreSQL on which databases may be created. `script/test` provides one;
+//! by hand: `cargo run -p testkit --bin with-postgres -- cargo nextest run`.
+mod app;
+mod database;
+mod factory;
+mod http;
+mod time_and_chance;
+
+pub use app::TestApp;
+pub use database::TestDatabase;
+pub use factory::{NewProduct, address};
+pub use http::Answer;
+pub use time_and_chance::{FakeClock, SeededEntropy};

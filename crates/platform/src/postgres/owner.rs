@@ -74,7 +74,7 @@ pub(super) async fn start(
         let command = command(&binaries, &place, &options.settings, &log)?;
         let postmaster = Postmaster::spawn(command, Arc::clone(&lock)).await;
         let postmaster = postmaster.map_err(Error::io("start PostgreSQL on", &place.cluster))?;
-        match ready(&postmaster, &place.socket).await {
+        match ready(&postmaster, &place).await {
             Ok(connection) => break (postmaster, connection),
             Err(reason) => {
                 postmaster.shut_down();
@@ -148,7 +148,7 @@ fn command(
 }
 
 /// Waits until the server answers; the error says what it did instead.
-async fn ready(postmaster: &Postmaster, socket: &Path) -> Result<PgConnection, String> {
+async fn ready(postmaster: &Postmaster, place: &Place) -> Result<PgConnection, String> {
     let begun = Instant::now();
     loop {
         let mut patience = STARTUP;
@@ -158,8 +158,10 @@ async fn ready(postmaster: &Postmaster, socket: &Path) -> Result<PgConnection, S
                 let status = status.map(|status| status.to_string()).unwrap_or_default();
                 return Err(format!("ended while starting ({status})"));
             }
-            attempt = connect(socket, "postgres") => match attempt {
-                Ok(connection) => return Ok(connection),
+            attempt = connect(&place.socket, "postgres") => match attempt {
+                // One that somebody started by hand may answer there, while ours is about to give up.
+                Ok(connection) if postmaster.is(stale::named(&place.cluster)) => return Ok(connection),
+                Ok(_) => {}
                 Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(CANNOT_CONNECT_NOW) => {
                     patience = RECOVERY;
                 }

@@ -47,6 +47,12 @@ impl Postmaster {
         answer.await.unwrap_or_else(|_| Err(io::Error::other("the thread that watches postgres ended")))
     }
 
+    /// Whether this is the process of that number.
+    pub(super) fn is(&self, number: Option<u32>) -> bool {
+        let pid = self.running.with(|pid| pid.map(Pid::as_raw_nonzero));
+        pid.is_some_and(|pid| number == Some(pid.get().cast_unsigned()))
+    }
+
     /// Fast shutdown: ends sessions, writes a checkpoint.
     pub(super) fn shut_down(&self) {
         self.signal(Signal::INT);

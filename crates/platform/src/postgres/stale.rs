@@ -34,9 +34,13 @@ pub(super) async fn stop(cluster: &Path, binaries: &Binaries) -> Result<(), Erro
 
 /// The live postmaster of this cluster, if any.
 fn running(cluster: &Path) -> Option<u32> {
+    named(cluster).filter(|pid| is_postmaster(*pid, cluster))
+}
+
+/// The process that `postmaster.pid` names, dead or alive.
+pub(super) fn named(cluster: &Path) -> Option<u32> {
     let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
-    let pid = text.lines().next()?.trim().parse().ok()?;
-    is_postmaster(pid, cluster).then_some(pid)
+    text.lines().next()?.trim().parse().ok()
 }
 
 /// A number alone proves nothing: after a restart of the machine it may be anybody's, and pg_ctl

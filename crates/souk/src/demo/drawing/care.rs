@@ -13,33 +13,42 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
     })
 }
 
+/// A flower head of twelve petals.
 fn petals(p: &mut Pen, x: i32, y: i32) {
     p.group(&format!("translate({x} {y}) scale(1 .62)"), |p| {
-        p.oval("ink@2", [10, 14, 60, 56]);
-        for turn in 0..12 {
-            p.group(&format!("rotate({})", turn * 30), |p| {
-                p.fill(if turn % 2 == 0 { "main" } else { "main-1" }, "M0 0Q-18-40 0-62Q18-40 0 0z");
-            });
-        }
-        p.oval("walnut", [0, 0, 17, 17]);
+        p.oval("ink@2", [10, 14, 64, 60]);
+        p.line("main-1", 17, "M-56 0H56M-28-48L28 48M28-48L-28 48").line(
+            "main",
+            17,
+            "M0-56V56M-48-28L48 28M48-28L-48 28",
+        );
+        p.oval("walnut", [0, 0, 19, 19]);
     });
 }
 
 fn tag(p: &mut Pen, [x, y, w, h]: [i32; 4]) {
-    let middle = x + w / 2;
-    p.bar("paper", [x, y, w, h, 4])
-        .bar("side", [x, y, w, 10, 3])
-        .line("forest", 4, &format!("M{middle} {}q-6-26 2-44", y + h / 2 + 14))
-        .fill(
-            "forest",
-            &format!(
-                "M{middle} {}q-34-6-32-32q28 4 32 32zM{middle} {}q30-6 30-30q-28 2-30 30z",
-                y + h / 2 + 4,
-                y + h / 2 - 4
-            ),
-        );
-    p.bar("ink@6", [middle - w / 4, y + h - 34, w / 2, 7, 3])
-        .bar("ink@3", [middle - w / 6, y + h - 20, w / 3, 5, 2]);
+    let (middle, low) = (x + w / 2, y + h - 34);
+    p.bar("paper", [x, y, w, h, 4]).bar("side", [x, y, w, 10, 3]);
+    p.fill(
+        "forest",
+        &format!(
+            "M{middle} {}q-34-6-32-32q28 4 32 32q-4-30 4-40q4-18 26-18q-4 24-26 26q-2 20-4 32z",
+            y + h / 2 + 4
+        ),
+    );
+    p.fill(
+        "ink@6",
+        &format!(
+            "M{} {low}h{}v6h-{}zM{} {}h{}v3h-{}z",
+            x + w / 4,
+            w / 2,
+            w / 2,
+            x + w / 3,
+            low + 15,
+            w / 3,
+            w / 3
+        ),
+    );
 }
 
 fn jar(p: &mut Pen) {
@@ -59,8 +68,7 @@ fn dropper(p: &mut Pen) {
     tag(p, [308, 440, 184, 150]);
     p.line("white@6", 9, "M312 430q6-20 30-26M310 604V620")
         .oval("side", [580, 672, 18, 10])
-        .oval("side", [620, 690, 12, 7])
-        .oval("white@7", [576, 669, 6, 3]);
+        .oval("side", [620, 690, 12, 7]);
 }
 
 fn pump_bottle(p: &mut Pen) {
@@ -95,7 +103,7 @@ fn soap(p: &mut Pen) {
 }
 
 fn candle(p: &mut Pen) {
-    p.oval("saffron@2", [400, 300, 180, 190])
+    p.glow(400, 300, 206)
         .shadow(400, 636, 140)
         .solid("main", "M282 450Q400 482 518 450V600Q518 626 490 626H310Q282 626 282 600z")
         .oval("main+3", [400, 450, 118, 25])
@@ -112,8 +120,8 @@ fn candle(p: &mut Pen) {
 fn brush(p: &mut Pen) {
     p.group("rotate(-28 400 400)", |p| {
         let hairs: Vec<String> =
-            (140..660).step_by(17).map(|x| format!("M{x} 440L{} 556", x + (x - 400) / 14)).collect();
-        p.line("side", 13, &hairs.concat())
+            (140..660).step_by(13).map(|x| format!("M{x} 440L{} 556", x + (x - 400) / 14)).collect();
+        p.line("side", 15, &hairs.concat())
             .line("side+4@4", 4, &hairs.concat())
             .sheet(
                 "main",

@@ -44,7 +44,7 @@ fn wheel(p: &mut Pen) {
             (around(turn, 246.0), around(turn + if spoke % 2 == 0 { 0.13 } else { -0.13 }, 34.0));
         spokes.push_str(&format!("M{x} {y}L{u} {v}"));
     }
-    p.line("steel+3", 3, &spokes)
+    p.line("steel-2", 3, &spokes)
         .disc("steel-2", [400, 400, 44, 44])
         .disc("side", [400, 400, 30, 30])
         .disc("steel", [400, 400, 13, 13])
@@ -53,7 +53,7 @@ fn wheel(p: &mut Pen) {
 
 fn tyre(p: &mut Pen) {
     p.ring("main", 74, [400, 400, 238, 238]);
-    p.raw("<circle cx=\"400\" cy=\"400\" r=\"252\" fill=\"none\" stroke=\"#26140f\" stroke-opacity=\".4\" stroke-width=\"30\" stroke-dasharray=\"13 11\"/>");
+    p.raw("<circle cx=\"400\" cy=\"400\" r=\"252\" fill=\"none\" stroke=\"#26140f\" stroke-opacity=\".4\" stroke-width=\"30\" stroke-dasharray=\"13 11\" stroke-linecap=\"butt\"/>");
     p.ring("side", 7, [400, 400, 214, 214])
         .ring("main+3@6", 5, [400, 400, 270, 270])
         .ring("ink@4", 6, [400, 400, 203, 203])
@@ -137,19 +137,14 @@ fn bell(p: &mut Pen) {
 }
 
 fn bike_light(p: &mut Pen) {
-    p.fill("saffron@2", "M260 340L20 210V690L260 560z")
-        .fill("saffron@2", "M260 380L20 320V590L260 520z")
-        .shadow(430, 640, 130)
-        .block("steel-3", [400, 560, 66, 80, 10]);
-    p.solid("main", "M270 320H470C580 320 620 390 620 450C620 520 580 580 470 580H270z")
-        .oval("steel", [270, 450, 62, 132])
-        .oval("saffron", [266, 450, 50, 116])
-        .oval("white", [258, 440, 28, 80]);
-    p.bar("side", [440, 296, 76, 30, 12]).line("ink@3", 6, "M360 324V576M384 324V576").line(
-        "white@5",
-        12,
-        "M420 360h80q40 6 60 34",
-    );
+    p.fill("side@2", "M260 340L20 210V690L260 560z").fill("side@2", "M260 380L20 320V590L260 520z");
+    p.shadow(430, 640, 130).block("steel-3", [400, 560, 66, 80, 10]);
+    p.solid("main", "M270 320H470C580 320 620 390 620 450C620 520 580 580 470 580H270z");
+    p.oval("steel", [270, 450, 62, 132])
+        .oval("side", [266, 450, 50, 116])
+        .oval("white@8", [256, 436, 24, 70]);
+    p.bar("side", [440, 296, 76, 30, 12]).line("ink@3", 6, "M360 324V576M384 324V576");
+    p.line("white@5", 12, "M420 360h80q40 6 60 34");
 }
 
 fn pannier(p: &mut Pen) {
@@ -196,7 +191,7 @@ fn basket(p: &mut Pen) {
     p.solid("oak", "M196 350Q400 400 604 350L556 612Q550 642 520 642H280Q250 642 244 612z");
     for row in 0..6 {
         let (y, x) = (400 + row * 40, 206 + row * 9);
-        p.raw(&format!("<path d=\"M{x} {y}Q400 {} {} {y}\" fill=\"none\" stroke=\"#704a32\" stroke-width=\"13\" stroke-opacity=\".7\" stroke-dasharray=\"22 14\" stroke-dashoffset=\"{}\"/>", y + 34, 800 - x, row % 2 * 18));
+        p.raw(&format!("<path d=\"M{x} {y}Q400 {} {} {y}\" fill=\"none\" stroke=\"#704a32\" stroke-width=\"13\" stroke-opacity=\".7\" stroke-dasharray=\"22 14\" stroke-linecap=\"butt\" stroke-dashoffset=\"{}\"/>", y + 34, 800 - x, row % 2 * 18));
     }
     p.line("oak-2", 22, "M194 350Q400 404 606 350")
         .line("oak+2", 7, "M196 344Q400 396 604 344")
@@ -237,9 +232,9 @@ fn chainring(p: &mut Pen) {
 
 fn chain(p: &mut Pen) {
     for radius in [236, 176] {
-        p.raw(&format!("<circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#5b6468\" stroke-width=\"20\"/><circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#c9cfcc\" stroke-width=\"34\" stroke-dasharray=\"26 14\"/><circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#4a4442\" stroke-width=\"9\" stroke-linecap=\"round\" stroke-dasharray=\"1 19\"/>"));
+        p.raw(&format!("<circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#5b6468\" stroke-width=\"20\"/><circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#c9cfcc\" stroke-width=\"34\" stroke-dasharray=\"26 14\" stroke-linecap=\"butt\"/><circle cx=\"400\" cy=\"400\" r=\"{radius}\" fill=\"none\" stroke=\"#4a4442\" stroke-width=\"9\" stroke-dasharray=\"1 19\"/>"));
     }
-    p.raw("<path d=\"M226 510Q140 620 320 660\" fill=\"none\" stroke=\"#5b6468\" stroke-width=\"20\"/><path d=\"M226 510Q140 620 320 660\" fill=\"none\" stroke=\"#c9cfcc\" stroke-width=\"34\" stroke-dasharray=\"26 14\"/>").disc("brass", [400, 400, 46, 46]).oval("ink@5", [400, 400, 20, 20]);
+    p.raw("<path d=\"M226 510Q140 620 320 660\" fill=\"none\" stroke=\"#5b6468\" stroke-width=\"20\"/><path d=\"M226 510Q140 620 320 660\" fill=\"none\" stroke=\"#c9cfcc\" stroke-width=\"34\" stroke-dasharray=\"26 14\" stroke-linecap=\"butt\"/>").disc("brass", [400, 400, 46, 46]).oval("ink@5", [400, 400, 20, 20]);
 }
 
 fn pedal(p: &mut Pen) {

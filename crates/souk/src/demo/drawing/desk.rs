@@ -8,6 +8,7 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
         "pad" => (Lie, pad),
         "pencils" => (Lie, pencils),
         "pen" => (Lie, fountain_pen),
+        "ballpoint" => (Lie, ballpoint),
         "ink" => (Stand, ink),
         "cards" => (Lie, cards),
         "rolls" => (Stand, rolls),
@@ -17,14 +18,11 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
     })
 }
 
+/// A pencil of 440, its point to the right.
 fn pencil(p: &mut Pen, paint: &str, place: &str) {
     p.group(place, |p| {
-        p.bar(paint, [0, -13, 380, 26, 3])
-            .bar("white@3", [0, -13, 380, 8, 3])
-            .bar("ink@2", [0, 5, 380, 8, 3])
-            .bar("brass", [0, -13, 14, 26, 2]);
-        p.fill("oak+4", "M380-13L440 0L380 13q-10-6 0-9q-10-4 0-8q-10-4 0-9z")
-            .fill(paint, "M422-4L440 0L422 4z");
+        p.fill(paint, "M0-13H380V13H0z").fill("white@3", "M0-13H380V-5H0z").fill("ink@2", "M0 5H380V13H0z");
+        p.fill("oak+4", "M380-13L440 0L380 13q-10-6 0-9q-10-4 0-8z").fill(paint, "M422-4L440 0L422 4z");
     });
 }
 
@@ -106,6 +104,24 @@ fn fountain_pen(p: &mut Pen) {
             .line("ink", 3, "M400 690V610")
             .oval("ink", [400, 604, 6, 6]);
         p.block("side", [426, 96, 20, 160, 8]).raw("</g>");
+    });
+}
+
+fn ballpoint(p: &mut Pen) {
+    p.bar("paper+4", [130, 170, 430, 520, 4]).line(
+        "indigo@6",
+        6,
+        "M180 260q26-34 44 0t44-4t40 2t50 0t40-4t50 4M180 330H470M180 380H430",
+    );
+    p.group("rotate(48 400 400)", |p| {
+        p.block("steel", [386, 40, 28, 60, 10])
+            .block("main", [366, 84, 68, 470, 26])
+            .solid("main", "M366 520H434L412 650H388z");
+        p.fill("steel", "M388 650H412L403 690H397z")
+            .bar("side", [366, 300, 68, 10, 0])
+            .bar("side", [366, 318, 68, 4, 0])
+            .block("main-2", [424, 120, 18, 150, 8]);
+        p.line("ink@2", 3, "M368 440H432M368 454H432M368 468H432M368 482H432M368 496H432");
     });
 }
 

@@ -12,7 +12,9 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
         "cactus" => (Stand, cactus),
         "lily" => (Stand, lily),
         "herbs" => (Stand, herbs),
-        "seeds" => (Lie, seeds),
+        "rosemary" => (Stand, rosemary),
+        "seeds" => (Lie, flower_seeds),
+        "vegseeds" => (Lie, tomato_seeds),
         "wateringcan" => (Stand, watering_can),
         "trowel" => (Lie, trowel),
         "snips" => (Lie, snips),
@@ -49,6 +51,10 @@ fn leaf(p: &mut Pen, paint: &str, (x, y): (i32, i32), turn: i32, long: i32, wide
 }
 
 fn plant(p: &mut Pen) {
+    p.group("translate(64 106) scale(.84)", tall_leaves);
+}
+
+fn tall_leaves(p: &mut Pen) {
     p.line("walnut", 12, "M400 480Q392 300 404 130");
     for (y, turn) in
         [(440, -74), (430, 70), (370, -62), (350, 62), (290, -50), (270, 52), (210, -36), (190, 38), (140, 2)]
@@ -60,6 +66,10 @@ fn plant(p: &mut Pen) {
 }
 
 fn monstera(p: &mut Pen) {
+    p.group("translate(60 100) scale(.85)", split_leaves);
+}
+
+fn split_leaves(p: &mut Pen) {
     p.line(
         "main",
         10,
@@ -74,35 +84,70 @@ fn monstera(p: &mut Pen) {
 }
 
 fn trailing(p: &mut Pen) {
-    p.shadow(400, 640, 190).block("oak", [250, 470, 300, 170, 8]).line(
+    p.shadow(400, 640, 130).block("oak", [300, 470, 200, 170, 6]).line(
         "oak-2",
         4,
-        "M270 520q130-12 260 4M270 580q130 12 260-6",
+        "M316 520q84-12 168 4M316 580q84 12 168-6",
     );
-    p.group("translate(0 -170)", |p| pot(p));
-    for (x, sway, long) in
-        [(290, -60, 300), (330, -40, 240), (380, -16, 200), (430, 20, 210), (474, 40, 270), (510, 66, 320)]
-    {
+    p.group("translate(0 -170)", pot);
+    for (x, sway, long) in [
+        (268, -26, 310),
+        (306, -14, 250),
+        (352, -8, 150),
+        (410, 4, 190),
+        (462, 10, 130),
+        (500, 18, 280),
+        (534, 26, 330),
+    ] {
         p.line(
             "plum+2",
             4,
-            &format!("M{x} 300C{} 280 {} 340 {} {}", x + sway, x + sway * 2, x + sway, 310 + long),
+            &format!("M{x} 300C{} 270 {} 340 {} {}", x + sway, x + sway * 2, x + sway, 300 + long),
         );
-        for step in 1..6 {
-            let (u, v) = (x + sway * 5 / 4 - (step % 2) * 10, 300 + long * step / 5);
-            p.group(&format!("translate({u} {v}) rotate({})", 160 + step % 2 * 50), |p| {
-                p.fill("main", "M0 10C-40-20-20-44 0-24C20-44 40-20 0 10z")
-                    .fill("side@6", "M0 0C-16-16-8-26 0-16C8-26 16-16 0 0z");
-            });
-        }
+        let hearts: Vec<String> = (1..6)
+            .map(|step| {
+                let (u, v) = (x + sway * 5 / 4 - step % 2 * 34 + 16, 286 + long * step / 5);
+                format!("M{u} {v}c-30-6-34 20-6 36c26-12 34-34 6-36z")
+            })
+            .collect();
+        p.fill(if x % 4 == 0 { "main" } else { "main-2" }, &hearts.concat());
     }
 }
 
 fn fern(p: &mut Pen) {
-    for turn in [-84, -62, -40, -18, 4, 26, 48, 70, 90] {
-        p.group(&format!("translate(400 474) rotate({turn})"), |p| {
-            p.fill(if turn % 4 == 0 { "main" } else { "leaf" }, "M0 0L-24-40L-10-44L-36-92L-16-92L-44-146L-20-142L-40-196L-16-190L-28-244L-8-236L0-310L8-236L28-244L16-190L40-196L20-142L44-146L16-92L36-92L10-44L24-40z").line("main+4", 3, "M0 0V-290");
-        });
+    let fronds =
+        [(-250, 240), (250, 236), (-200, 120), (196, 110), (-120, 20), (124, 10), (-40, -30), (50, -20)];
+    for (index, (reach, tip)) in fronds.into_iter().enumerate() {
+        // A frond rises, then bends down to its tip; the leaflets grow shorter on the way.
+        let (far, rise) = (f64::from(reach), f64::from(tip) - 40.0);
+        let mut leaflets = String::new();
+        for step in 2..11 {
+            let t = f64::from(step) / 11.0;
+            let x = 400.0 + 2.0 * t * (1.0 - t) * far * 0.45 + t * t * far;
+            let y =
+                474.0 * (1.0 - t) * (1.0 - t) + 2.0 * t * (1.0 - t) * (rise + 60.0) + t * t * (rise + 200.0);
+            let long = 52.0 * (1.05 - t);
+            let lean = far / 14.0;
+            leaflets.push_str(&format!(
+                "M{:.0} {:.0}L{x:.0} {y:.0}L{:.0} {:.0}",
+                x + lean - long,
+                y - long / 3.0,
+                x + lean + long,
+                y - long / 3.0
+            ));
+        }
+        p.line(if index % 2 == 0 { "main" } else { "leaf" }, 13, &leaflets);
+        p.line(
+            "main+3",
+            4,
+            &format!(
+                "M400 474Q{:.0} {:.0} {:.0} {:.0}",
+                400.0 + far * 0.45,
+                rise + 60.0,
+                400.0 + far,
+                rise + 200.0
+            ),
+        );
     }
     pot(p);
 }
@@ -150,7 +195,7 @@ fn cactus(p: &mut Pen) {
     let mut spines = String::new();
     for (x, bend) in [(312, -36), (370, -14), (430, 14), (488, 36), (262, -30), (540, 30)] {
         for row in 0..5 {
-            let (y, u) = (280 + row * 46, x + bend * (2 - (row - 2).abs()) / 2);
+            let (y, u) = (280 + row * 46, x + bend * (2 - (row - 2_i32).abs()) / 2);
             spines.push_str(&format!("M{u} {y}l-12-10M{u} {y}l12-10M{u} {y}v14"));
         }
     }
@@ -164,7 +209,11 @@ fn cactus(p: &mut Pen) {
 }
 
 fn lily(p: &mut Pen) {
-    for (turn, long) in [(-70, 260), (70, 250), (-48, 310), (46, 320), (-24, 330), (22, 320), (0, 300)] {
+    p.group("translate(64 106) scale(.84)", white_flowers);
+}
+
+fn white_flowers(p: &mut Pen) {
+    for (turn, long) in [(-66, 260), (66, 250), (-36, 320), (34, 320), (-8, 320)] {
         leaf(p, if turn < 0 { "main+1" } else { "main" }, (400, 480), turn, long, 56);
     }
     for (x, y, turn) in [(320, 190, -16), (480, 150, 14), (410, 110, 2)] {
@@ -180,21 +229,42 @@ fn lily(p: &mut Pen) {
     pot(p);
 }
 
+fn rosemary(p: &mut Pen) {
+    for (turn, tall) in [(-34, 240), (-20, 310), (-6, 350), (8, 330), (22, 300), (36, 220)] {
+        let needles: Vec<String> = (2..12)
+            .map(|step| tall * step / 12)
+            .map(|y| format!("M-22-{}L0-{y}L22-{}", y + 20, y + 20))
+            .collect();
+        p.group(&format!("translate(400 480) rotate({turn})"), |p| {
+            p.line("walnut", 6, &format!("M0 0V-{tall}")).line(
+                if turn < 0 { "main+1" } else { "main" },
+                9,
+                &needles.concat(),
+            );
+        });
+    }
+    pot(p);
+}
+
 fn herbs(p: &mut Pen) {
     for (x, kind) in [(240, 0), (400, 1), (560, 2)] {
-        for turn in [-30, -14, 2, 16, 32] {
-            p.group(&format!("translate({x} 500) rotate({turn})"), |p| {
-                let tall = 190 + (turn * turn) % 70;
-                p.line("leaf-1", 5, &format!("M0 0V-{tall}"));
-                for step in 1..7 {
-                    let y = tall * step / 6;
+        for (turn, tall) in [(-26, 180), (2, 240), (28, 200)] {
+            let leaves: Vec<String> = (1..5)
+                .map(|step| {
+                    let y = tall * step / 4;
                     match kind {
-                        0 => {
-                            p.fill("leaf", &format!("M0-{y}q-44-2-36-34q30 2 36 34q36-34 40-2q-18 14-40 2z"))
-                        }
-                        1 => p.fill("main", &format!("M0-{y}l-26-26l14 0l6-14l6 14l6-14l8 14l14 0z")),
-                        _ => p.line("main-1", 6, &format!("M0-{y}l-18-16M0-{y}l18-16")),
-                    };
+                        0 => format!("M0-{y}q-50 6-40-34q30 4 40 34q34-34 44-2q-20 14-44 2"),
+                        1 => format!("M0-{y}l-36-20 12-4 0-16 24 16 8-20 12 14 16-4z"),
+                        _ => format!("M0-{y}l-20-18M0-{y}l20-18"),
+                    }
+                })
+                .collect();
+            p.group(&format!("translate({x} 500) rotate({turn})"), |p| {
+                p.fill("leaf-1", &format!("M-2 0V-{tall}H3V0z"));
+                if kind == 2 {
+                    p.line("main-1", 8, &leaves.concat());
+                } else {
+                    p.fill(if kind == 0 { "leaf" } else { "main" }, &leaves.concat());
                 }
             });
         }
@@ -205,40 +275,57 @@ fn herbs(p: &mut Pen) {
         .solid("side", "M124 476H676V520H124z")
         .line("side-2", 4, "M126 522H674");
     for x in [240, 400, 560] {
-        p.line("oak", 8, &format!("M{x} 500V410")).bar("paper", [x - 34, 390, 68, 44, 5]).line(
-            "ink@6",
-            4,
-            &format!("M{} 404h42M{} 418h28", x - 21, x - 21),
-        );
+        p.bar("oak", [x - 4, 410, 8, 90, 0])
+            .bar("paper", [x - 34, 390, 68, 44, 5])
+            .bar("ink@6", [x - 21, 402, 42, 4, 0])
+            .bar("ink@6", [x - 21, 416, 28, 4, 0]);
     }
 }
 
-fn seeds(p: &mut Pen) {
+fn packet(p: &mut Pen) {
     p.slab("paper", [226, 110, 348, 520, 8])
         .fill("paper-1", "M226 110h348v44h-348z")
-        .bar("side", [250, 170, 300, 360, 6])
-        .bar("main@2", [250, 170, 300, 360, 6])
+        .bar("side", [250, 170, 300, 360, 6]);
+    p.bar("main@2", [250, 170, 300, 360, 6])
         .bar("ink@7", [286, 556, 228, 14, 6])
         .bar("ink@4", [320, 584, 160, 10, 5]);
-    let petals = 5 + p.roll(4);
-    for (x, y, scale) in [(330, 290, "1"), (470, 330, ".8"), (400, 410, ".66")] {
-        p.line("forest-2", 6, &format!("M{x} {y}Q{} 470 400 528", x + 14)).group(
-            &format!("translate({x} {y}) scale({scale})"),
-            |p| {
-                for petal in 0..petals {
-                    p.group(&format!("rotate({})", petal * 360 / petals), |p| {
-                        p.fill("main", "M0 0C-34-30-24-76 0-80C24-76 34-30 0 0z");
-                    });
-                }
-                p.oval("saffron+1", [0, 0, 19, 19]).oval("soil", [0, 0, 8, 8]);
-            },
-        );
-    }
-    p.fill("leaf-1", "M396 520q-70-20-80-70q60 6 80 70zM406 520q60-20 70-80q-60 20-70 80z");
+}
+
+fn spilled(p: &mut Pen, paint: &str) {
     for _ in 0..9 {
         let (x, y) = ((430.0 + p.sway() * 160.0).round(), (690.0 + p.sway() * 34.0).round());
-        p.oval("soil", [x, y, 9.0, 6.0]);
+        p.oval(paint, [x, y, 9.0, 6.0]);
     }
+}
+
+fn tomato_seeds(p: &mut Pen) {
+    packet(p);
+    p.line("forest-1", 7, "M400 200V300M400 220Q340 240 330 300M400 260Q470 260 480 330");
+    for (x, y, r) in [(330, 340, 54), (480, 370, 60), (396, 436, 66)] {
+        p.disc("main", [x, y, r, r * 11 / 12]).oval("white@5", [x - r / 3, y - r / 3, r / 5, r / 8]);
+        p.group(&format!("translate({x} {})", y - r * 5 / 6), |p| {
+            p.fill("leaf-1", "M0 8L-34-4L-10-6L-16-26L0-10L16-26L10-6L34-4z");
+        });
+    }
+    spilled(p, "oat");
+}
+
+fn flower_seeds(p: &mut Pen) {
+    packet(p);
+    let petals = 5 + p.roll(4);
+    for (x, y, scale) in [(330, 290, "1"), (470, 330, ".8"), (400, 410, ".66")] {
+        p.line("forest-2", 6, &format!("M{x} {y}Q{} 470 400 528", x + 14));
+        p.group(&format!("translate({x} {y}) scale({scale})"), |p| {
+            for petal in 0..petals {
+                p.group(&format!("rotate({})", petal * 360 / petals), |p| {
+                    p.fill("main", "M0 0C-34-30-24-76 0-80C24-76 34-30 0 0z");
+                });
+            }
+            p.oval("saffron+1", [0, 0, 19, 19]).oval("soil", [0, 0, 8, 8]);
+        });
+    }
+    p.fill("leaf-1", "M396 520q-70-20-80-70q60 6 80 70zM406 520q60-20 70-80q-60 20-70 80z");
+    spilled(p, "soil");
 }
 
 fn watering_can(p: &mut Pen) {

@@ -14,6 +14,7 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
         "saucepan" => (Stand, saucepan),
         "casserole" => (Stand, casserole),
         "spoons" => (Lie, spoons),
+        "spatula" => (Lie, spatula),
         "whisk" => (Lie, whisk),
         "mortar" => (Stand, mortar),
         "mill" => (Stand, mill),
@@ -80,7 +81,13 @@ fn folder(p: &mut Pen) {
 fn knives(p: &mut Pen) {
     p.slab("oak", [100, 120, 600, 560, 16]).bar("oak-2", [124, 144, 552, 512, 8]);
     for (row, handle) in ["walnut", "oak", "horn", "olive", "brick", "forest"].into_iter().enumerate() {
-        one_knife(p, handle, &format!("translate(128 {}) scale(.68 .6)", -58 + 84 * row));
+        p.group(&format!("translate(0 {})", 84 * row), |p| {
+            p.fill("steel+3", "M146 180Q160 170 190 170H450V208Q250 220 146 180z")
+                .fill("steel-1", "M146 180Q250 214 450 200V208Q250 220 146 180z");
+            p.fill(handle, "M446 168Q560 156 640 172Q656 186 640 208Q560 204 446 212z")
+                .fill("white@2", "M446 168Q560 156 640 172L642 180Q560 168 446 178z");
+            p.oval("brass", [490, 190, 6, 6]).oval("brass", [600, 190, 6, 6]);
+        });
     }
 }
 
@@ -164,6 +171,10 @@ fn pan(p: &mut Pen) {
 }
 
 fn saucepan(p: &mut Pen) {
+    p.group("translate(20 86) scale(.865)", pot_with_handle);
+}
+
+fn pot_with_handle(p: &mut Pen) {
     p.shadow(340, 640, 200)
         .line("steel-3", 26, "M520 430H660")
         .line("side", 34, "M620 430L770 410")
@@ -216,6 +227,14 @@ fn spoons(p: &mut Pen) {
             }
         });
     }
+}
+
+fn spatula(p: &mut Pen) {
+    p.group("rotate(32 400 400)", |p| {
+        p.sheet("main", "M322 90Q400 60 478 90L452 300Q434 350 422 400L430 690Q430 730 400 730T370 690L378 400Q366 350 348 300z");
+        p.line("main-2@6", 4, "M350 110Q380 300 392 700M440 104Q420 300 408 690M396 90Q398 240 400 340").oval("ink@6", [400, 696, 11, 11]);
+    });
+    herb(p, "translate(230 620) rotate(-30)");
 }
 
 fn whisk(p: &mut Pen) {

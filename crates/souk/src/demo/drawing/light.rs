@@ -30,7 +30,7 @@ fn desk_lamp(p: &mut Pen) {
 }
 
 fn paper_lamp(p: &mut Pen) {
-    p.oval("saffron@2", [400, 400, 330, 330])
+    p.glow(400, 400, 379)
         .shadow(400, 640, 160)
         .bar("saffron+6", [270, 200, 260, 400, 8])
         .oval("white@8", [400, 430, 96, 130])
@@ -42,7 +42,7 @@ fn paper_lamp(p: &mut Pen) {
 }
 
 fn globe(p: &mut Pen) {
-    p.oval("saffron@2", [400, 330, 310, 300])
+    p.glow(400, 330, 356)
         .shadow(400, 640, 150)
         .disc("main", [400, 622, 140, 26])
         .solid("main", "M374 480H426L436 616Q400 626 364 616z")
@@ -56,7 +56,7 @@ fn globe(p: &mut Pen) {
 }
 
 fn lantern(p: &mut Pen) {
-    p.oval("saffron@2", [400, 420, 260, 240])
+    p.glow(400, 420, 299)
         .line("walnut", 18, "M330 250C320 110 480 110 470 250")
         .shadow(400, 638, 140)
         .block("main", [290, 560, 220, 82, 22])
@@ -71,7 +71,7 @@ fn lantern(p: &mut Pen) {
 }
 
 fn table_lamp(p: &mut Pen) {
-    p.oval("saffron@2", [400, 300, 330, 290]).shadow(400, 640, 150).disc("main", [400, 622, 130, 26]).solid("main", "M376 380H424C420 430 470 460 462 530C456 580 430 590 430 616H370C370 590 344 580 338 530C330 460 380 430 376 380z").bar("brass", [384, 360, 32, 30, 4]);
+    p.glow(400, 300, 379).shadow(400, 640, 150).disc("main", [400, 622, 130, 26]).solid("main", "M376 380H424C420 430 470 460 462 530C456 580 430 590 430 616H370C370 590 344 580 338 530C330 460 380 430 376 380z").bar("brass", [384, 360, 32, 30, 4]);
     p.fill("saffron+5", "M300 130H500L590 380Q400 430 210 380z")
         .body("side@6", "M300 130H500L590 380Q400 430 210 380z")
         .oval("white@9", [400, 130, 100, 15])

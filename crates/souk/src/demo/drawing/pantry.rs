@@ -4,9 +4,11 @@ use super::{Motif, Pen, Scene::*};
 pub(super) fn motif(name: &str) -> Option<Motif> {
     Some(match name {
         "pouch" => (Stand, pouch),
+        "teapouch" => (Stand, tea_pouch),
         "tin" => (Stand, tin),
         "tins" => (Stand, tins),
-        "box" => (Stand, packet),
+        "box" => (Stand, coffee_box),
+        "teabox" => (Stand, tea_box),
         "dripper" => (Stand, dripper),
         "kettle" => (Stand, kettle),
         "grinder" => (Stand, grinder),
@@ -17,9 +19,12 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
     })
 }
 
-/// A paper label with a small picture, one of five.
-fn label(p: &mut Pen, place: &str) {
-    let kind = p.roll(5);
+const COFFEE: [u64; 4] = [0, 2, 3, 2];
+const TEA: [u64; 4] = [0, 1, 3, 4];
+
+/// A paper label with one of these small pictures.
+fn label(p: &mut Pen, motifs: [u64; 4], place: &str) {
+    let kind = motifs[usize::try_from(p.roll(4)).unwrap_or_default()];
     p.group(place, |p| {
         p.bar("paper", [-80, -105, 160, 210, 8]).bar("side", [-80, -105, 160, 14, 4]);
         match kind {
@@ -65,6 +70,16 @@ fn leaves(p: &mut Pen) {
 }
 
 fn pouch(p: &mut Pen) {
+    bag(p, COFFEE);
+    beans(p);
+}
+
+fn tea_pouch(p: &mut Pen) {
+    bag(p, TEA);
+    leaves(p);
+}
+
+fn bag(p: &mut Pen, labels: [u64; 4]) {
     p.shadow(400, 636, 170)
         .body("main", "M262 250Q400 262 538 250L566 616Q568 642 540 642H260Q232 642 234 616z");
     p.fill("ink@1", "M262 250L296 300L280 642H260Q232 642 234 616z")
@@ -73,36 +88,46 @@ fn pouch(p: &mut Pen) {
         .line("main-4", 4, "M262 228H538")
         .bar("side", [232, 212, 38, 30, 6])
         .bar("side", [530, 212, 38, 30, 6]);
-    label(p, "translate(400 456)");
-    beans(p);
+    label(p, labels, "translate(400 456)");
 }
 
-fn one_tin(p: &mut Pen, lid: &str, place: &str) {
+fn one_tin(p: &mut Pen, (body, lid): (&str, &str), place: &str) {
     p.group(place, |p| {
-        p.shadow(400, 636, 130)
-            .body("main", "M276 320H524V612Q524 642 494 642H306Q276 642 276 612z")
-            .fill("ink@2", "M276 336H524V346H276z");
-        p.solid(lid, "M268 262Q400 292 532 262V330Q400 356 268 330z")
-            .oval(&format!("{lid}+3"), [400, 262, 132, 27])
-            .ring("ink@2", 4, [400, 262, 112, 20]);
+        p.shadow(400, 636, 130).body(body, "M276 320H524V612Q524 642 494 642H306Q276 642 276 612z");
+        p.fill("ink@2", "M276 336H524V346H276z").solid(lid, "M268 262Q400 292 532 262V330Q400 356 268 330z");
+        p.oval(&format!("{lid}+3"), [400, 262, 132, 27]).ring("ink@2", 4, [400, 262, 112, 20]);
     });
 }
 
 fn tin(p: &mut Pen) {
-    one_tin(p, "side", "translate(0 0)");
-    label(p, "translate(396 492)");
+    one_tin(p, ("main", "side"), "translate(0 0)");
+    label(p, TEA, "translate(396 492)");
     leaves(p);
 }
 
 fn tins(p: &mut Pen) {
-    one_tin(p, "side", "translate(60 130) scale(.72)");
-    one_tin(p, "brick", "translate(240 130) scale(.72)");
-    one_tin(p, "forest", "translate(-26 220) scale(.7)");
-    one_tin(p, "indigo", "translate(176 228) scale(.7)");
-    beans(p);
+    for (index, body) in ["indigo", "main", "side", "brick"].into_iter().enumerate() {
+        let place = ["60 120", "240 120", "-40 214", "176 222"][index];
+        one_tin(p, (body, "oat"), &format!("translate({place}) scale(.7)"));
+    }
+    for (x, y) in [(240, 560), (456, 568)] {
+        p.disc("paper", [x, y, 42, 46]).oval("soil", [x, y, 18, 26]).line(
+            "oak",
+            4,
+            &format!("M{x} {}q-12 20 0 36", y - 18),
+        );
+    }
 }
 
-fn packet(p: &mut Pen) {
+fn coffee_box(p: &mut Pen) {
+    packet(p, COFFEE);
+}
+
+fn tea_box(p: &mut Pen) {
+    packet(p, TEA);
+}
+
+fn packet(p: &mut Pen, labels: [u64; 4]) {
     p.shadow(430, 640, 180)
         .fill("main", "M230 320H516V642H230z")
         .raw("<path d=\"M230 320H516V642H230z\" fill=\"url(#u)\"/>");
@@ -110,7 +135,7 @@ fn packet(p: &mut Pen) {
         .fill("main+3", "M230 320L322 284H602L516 320z")
         .fill("side", "M230 344h286v26h-286z")
         .fill("side-3", "M516 344l86-36v26l-86 36z");
-    label(p, "translate(373 506)");
+    label(p, labels, "translate(373 506)");
 }
 
 fn dripper(p: &mut Pen) {

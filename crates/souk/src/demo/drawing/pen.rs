@@ -11,11 +11,17 @@ pub(super) struct Pen<'a> {
     side: Colour,
     finish: Option<&'a str>,
     dice: u64,
+    long_shadows: bool,
 }
 
 impl<'a> Pen<'a> {
     pub(super) fn new(main: Colour, side: Colour, finish: Option<&'a str>, dice: u64) -> Self {
-        Self { shapes: String::new(), main, side, finish, dice }
+        Self { shapes: String::new(), main, side, finish, dice, long_shadows: true }
+    }
+
+    /// Draws small things that have no room for the evening's shadows.
+    pub(super) fn with_short_shadows(self) -> Self {
+        Self { long_shadows: false, ..self }
     }
 
     pub(super) fn into_shapes(self) -> String {
@@ -43,10 +49,9 @@ impl<'a> Pen<'a> {
             Some((paint, tenths)) => (paint, tenths.chars().next()),
             None => (paint, None),
         };
-        let (name, shift) = match paint.find(['+', '-']) {
-            Some(at) => (&paint[..at], paint[at..].parse::<i32>().expect("a shade is a number of tenths")),
-            None => (paint, 0),
-        };
+        let (name, shades) = paint.split_at(paint.find(['+', '-']).unwrap_or(paint.len()));
+        let tenths = shades.split_inclusive(|c: char| c.is_ascii_digit());
+        let shift: i32 = tenths.map(|it| it.parse::<i32>().expect("a shade is a number of tenths")).sum();
         let colour = match name {
             "main" => self.main,
             "side" => self.side,
@@ -65,9 +70,7 @@ impl<'a> Pen<'a> {
     fn stroke_attributes(&self, paint: &str, width: impl Display) -> String {
         let (hex, opacity) = self.paint(paint);
         let opacity = opacity.map_or(String::new(), |tenths| format!(" stroke-opacity=\".{tenths}\""));
-        format!(
-            "fill=\"none\" stroke=\"{hex}\"{opacity} stroke-width=\"{width}\" stroke-linecap=\"round\" stroke-linejoin=\"round\""
-        )
+        format!("stroke=\"{hex}\"{opacity} stroke-width=\"{width}\"")
     }
 
     /// Writes one element.
@@ -94,6 +97,15 @@ impl<'a> Pen<'a> {
             self.raw(&format!("<path d=\"{d}\" fill=\"url(#f)\"/>"));
         }
         self.raw(&format!("<path d=\"{d}\" fill=\"url(#v)\"/>"))
+    }
+
+    /// Thick cloth with the product's finish, lit from above.
+    pub(super) fn cloth(&mut self, paint: &str, d: &str) -> &mut Self {
+        self.fill(paint, d);
+        if self.finish.is_some() {
+            self.raw(&format!("<path d=\"{d}\" fill=\"url(#f)\"/>"));
+        }
+        self.raw(&format!("<path d=\"{d}\" fill=\"url(#s)\"/>"))
     }
 
     /// A lying shape with the product's finish, lit from the upper left corner.
@@ -163,16 +175,23 @@ impl<'a> Pen<'a> {
         self.raw("</g>")
     }
 
+    /// Lamp light in the air around a point.
+    pub(super) fn glow(&mut self, x: i32, y: i32, radius: i32) -> &mut Self {
+        self.raw(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"url(#g)\"/>"))
+    }
+
     /// The shadow of a thing that stands at `y` around `cx`, half as wide as `rx`.
     pub(super) fn shadow(&mut self, cx: i32, y: i32, rx: i32) -> &mut Self {
-        let (far, long, flat) = (cx + rx * 3 / 4, rx * 3 / 2, 14 + rx / 9);
-        self.raw(&format!(
-            "<ellipse cx=\"{far}\" cy=\"{}\" rx=\"{long}\" ry=\"{flat}\" fill=\"url(#l)\"/>\
-             <ellipse cx=\"{}\" cy=\"{y}\" rx=\"{}\" ry=\"{}\" fill=\"url(#k)\"/>",
-            y - 6,
-            cx + 8,
-            rx + 14,
-            10 + rx / 14
-        ))
+        let long = self.long_shadows;
+        let mut shade = |[cx, cy, rx, ry]: [i32; 4], paint: char| {
+            self.raw(&format!(
+                "<ellipse cx=\"{cx}\" cy=\"{cy}\" rx=\"{rx}\" ry=\"{ry}\" fill=\"url(#{paint})\"/>"
+            ));
+        };
+        if long {
+            shade([cx + rx * 3 / 4, y - 6, rx * 3 / 2, 14 + rx / 9], 'l');
+        }
+        shade([cx + 8, y, rx + 14, 10 + rx / 14], 'k');
+        self
     }
 }

@@ -5,7 +5,8 @@ pub(super) fn motif(name: &str) -> Option<Motif> {
     Some(match name {
         "speaker" => (Stand, speaker),
         "portable" => (Stand, portable),
-        "headphones" => (Lie, headphones),
+        "headphones" => (Lie, wired),
+        "wireless" => (Lie, headphones),
         "earphones" => (Lie, earphones),
         "buds" => (Stand, buds),
         "radio" => (Stand, radio),
@@ -45,12 +46,17 @@ fn portable(p: &mut Pen) {
         .block("main", [180, 340, 440, 300, 60])
         .slab("main-2", [206, 366, 300, 248, 40]);
     let rows: Vec<String> = (390..610).step_by(24).map(|y| format!("M232 {y}H486")).collect();
-    p.raw(&format!("<path d=\"{}\" stroke=\"#26140f\" stroke-opacity=\".5\" stroke-width=\"11\" stroke-linecap=\"round\" stroke-dasharray=\"0 23\"/>", rows.concat()));
+    p.raw(&format!("<path d=\"{}\" stroke=\"#26140f\" stroke-opacity=\".5\" stroke-width=\"11\" stroke-dasharray=\"0 23\"/>", rows.concat()));
     p.disc("side", [562, 430, 34, 34])
         .line("ink", 5, "M562 430L578 408")
         .oval("saffron+2", [562, 504, 7, 7])
         .line("ink@4", 5, "M546 550h32M546 570h32")
         .line("white@5", 10, "M240 354H480");
+}
+
+fn wired(p: &mut Pen) {
+    headphones(p);
+    p.line("side-2", 8, "M160 664C170 760 330 690 400 740S560 760 600 720");
 }
 
 fn headphones(p: &mut Pen) {
@@ -63,7 +69,6 @@ fn headphones(p: &mut Pen) {
             .slab("main", [x + if x < 400 { -14 } else { 62 }, 446, 80, 204, 38])
             .line("ink@2", 5, &format!("M{} 470v150", x + 64));
     }
-    p.line("side-2", 8, "M160 664C170 760 330 690 400 740S560 760 600 720");
 }
 
 fn earphones(p: &mut Pen) {
@@ -83,16 +88,17 @@ fn earphones(p: &mut Pen) {
 fn buds(p: &mut Pen) {
     p.shadow(400, 638, 200)
         .solid("main-1", "M220 440C220 240 580 240 580 440z")
-        .fill("main-3", "M248 436C256 280 544 280 552 436z")
-        .solid("main", "M200 450H600V560Q600 640 520 640H280Q200 640 200 560z")
-        .oval("main-3", [400, 454, 196, 36]);
-    for x in [310, 490] {
-        p.oval("ink@3", [x, 462, 56, 22])
-            .disc("main+2", [x, 436, 46, 42])
-            .disc("side", [x, 428, 20, 17])
-            .oval("white@6", [x - 16, 416, 10, 6]);
+        .fill("main-3", "M248 436C256 280 544 280 552 436z");
+    for (x, turn) in [(322, -20), (478, 20)] {
+        p.group(&format!("translate({x} 400) rotate({turn})"), |p| {
+            p.block("side", [-16, -20, 32, 100, 16])
+                .disc("side+1", [0, -26, 40, 36])
+                .fill("side-2", "M-16-30h32v8h-32zM-16-18h32v6h-32z");
+        });
     }
-    p.oval("saffron+1", [400, 560, 8, 8]).line("white@5", 10, "M232 500V570");
+    p.solid("main", "M200 450Q400 494 600 450V560Q600 640 520 640H280Q200 640 200 560z")
+        .oval("saffron+1", [400, 566, 8, 8]);
+    p.line("main+3", 5, "M202 452Q400 496 598 452").line("white@5", 10, "M232 506V570");
 }
 
 fn radio(p: &mut Pen) {
@@ -186,10 +192,10 @@ fn mic(p: &mut Pen) {
         .line("side", 20, "M270 330V400C270 520 530 520 530 400V330")
         .block("main", [310, 140, 180, 340, 90])
         .slab("side", [310, 330, 180, 60, 0]);
-    let mesh: Vec<String> = (170..326)
+    let mesh: Vec<String> = (196..326)
         .step_by(20)
-        .map(|y| format!("M318 {y}H482"))
-        .chain((330..480).step_by(20).map(|x| format!("M{x} 160V324")))
+        .map(|y| format!("M322 {y}H478"))
+        .chain((350..460).step_by(20).map(|x| format!("M{x} 158V324")))
         .collect();
     p.line("ink@3", 4, &mesh.concat()).oval("brick", [400, 360, 12, 12]).line("white@5", 10, "M338 210V320");
 }
@@ -198,7 +204,7 @@ fn cable(p: &mut Pen) {
     for (index, radius) in [238, 212, 186].into_iter().enumerate() {
         let (x, y) = (400 + i32::try_from(index).unwrap_or_default() * 9, 390);
         p.ring("main-2", 26, [x, y, radius, radius - 10]).ring("main", 19, [x, y, radius, radius - 10]);
-        p.raw(&format!("<ellipse cx=\"{x}\" cy=\"{y}\" rx=\"{radius}\" ry=\"{}\" fill=\"none\" stroke=\"#fff3d6\" stroke-opacity=\".4\" stroke-width=\"12\" stroke-dasharray=\"4 9\"/>", radius - 10));
+        p.raw(&format!("<ellipse cx=\"{x}\" cy=\"{y}\" rx=\"{radius}\" ry=\"{}\" fill=\"none\" stroke=\"#fff3d6\" stroke-opacity=\".4\" stroke-width=\"12\" stroke-dasharray=\"4 9\" stroke-linecap=\"butt\"/>", radius - 10));
     }
     p.line("main", 20, "M590 520C640 600 560 640 600 700M220 540C150 600 210 650 170 690")
         .slab("side", [574, 670, 52, 70, 10])

@@ -69,7 +69,7 @@ fn teapot(p: &mut Pen) {
         14,
         "M258 424C152 404 152 574 268 574",
     );
-    p.solid("main-1", "M520 590C610 570 600 440 660 366L704 380C668 440 676 600 560 624z")
+    p.solid("main-1", "M500 500C600 480 600 420 656 362L704 378C672 430 650 570 500 606z")
         .oval("main-5", [684, 373, 22, 9]);
     p.body("main", "M400 350C540 350 580 430 580 500C580 590 510 642 470 642H330C290 642 220 590 220 500C220 430 260 350 400 350z");
     p.body("side", "M304 376C314 326 486 326 496 376Q400 408 304 376z")
@@ -104,9 +104,9 @@ fn bowl(p: &mut Pen) {
 }
 
 fn bowls(p: &mut Pen) {
-    one_bowl(p, "main", "side", "translate(-10 -56) scale(.92)");
-    one_bowl(p, "side", "main+1", "translate(300 190) scale(.72)");
-    one_bowl(p, "saffron", "main", "translate(-10 350) scale(.52)");
+    one_bowl(p, "main", "side", "translate(-20 40) scale(.92)");
+    one_bowl(p, "side", "main+1", "translate(310 250) scale(.66)");
+    one_bowl(p, "saffron", "main", "translate(26 410) scale(.46)");
 }
 
 fn plate(p: &mut Pen) {
@@ -121,7 +121,15 @@ fn plate(p: &mut Pen) {
             .ring("main-1", 3, [400, 400, 236, 124]);
         return;
     }
-    p.sheet("main", &round(280)).ring("main-2", 4, [400, 400, 278, 278]);
+    if p.is("stripe") {
+        p.disc("main", [400, 400, 280, 280]);
+        for radius in [264, 220, 204] {
+            p.ring("side", 7, [400, 400, radius, radius]);
+        }
+    } else {
+        p.sheet("main", &round(280));
+    }
+    p.ring("main-2", 4, [400, 400, 278, 278]);
     if p.is("speckle") {
         p.ring("saffron", 5, [400, 400, 262, 262]);
     }
@@ -132,6 +140,10 @@ fn plate(p: &mut Pen) {
 }
 
 fn vase(p: &mut Pen) {
+    p.group("translate(32 52) scale(.92)", branches);
+}
+
+fn branches(p: &mut Pen) {
     p.line("leaf-2", 6, "M400 320Q380 200 320 120M404 320Q420 200 480 90M400 320Q400 210 398 150");
     for (x, y, turn) in [
         (320, 130, -50),
@@ -210,7 +222,7 @@ fn candlestick(p: &mut Pen) {
         .solid("main+1", "M352 520H448L460 606Q400 622 340 606z")
         .oval("main+3", [400, 520, 48, 12]);
     p.block("paper", [376, 270, 48, 254, 8]).line("ink", 5, "M400 270V244");
-    p.oval("saffron@3", [400, 206, 70, 84])
+    p.glow(400, 206, 80)
         .fill("saffron", "M400 140C440 190 430 244 400 246C370 244 362 190 400 140z")
         .fill("paper", "M400 192C418 216 414 240 400 242C386 240 384 216 400 192z");
 }

@@ -1,0 +1,82 @@
+//! Files that are part of the binary: styles, the API reference and its page.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use rust_embed::RustEmbed;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::problem::Problem;
+
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+struct Assets;
+
+/// For pages: nothing from elsewhere, no script in the page. The API reference sets styles on elements.
+pub(crate) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'";
+
+pub(crate) fn routes() -> Router {
+    Router::new().route("/assets/{name}", get(asset))
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let brotli = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.split(',').any(|one| one.trim().starts_with("br")));
+    let vendored = format!("vendor/{name}");
+    let compressed = format!("{vendored}.br");
+    let found = match (brotli.then(|| Assets::get(&compressed)).flatten(), Assets::get(&name)) {
+        (Some(file), None) => Some((file, true)),
+        (_, Some(file)) => Some((file, false)),
+        (None, None) => Assets::get(&vendored).map(|file| (file, false)),
+    };
+    let Some((file, compressed)) = found.filter(|_| !name.ends_with(".html")) else {
+        return Problem::route_not_found().into_response();
+    };
+    let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let etag = format!("\"{hash}\"");
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return axum::http::StatusCode::NOT_MODIFIED.into_response();
+    }
+    let kind = match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    let fixed = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=3600"), (header::VARY, "accept-encoding")];
+    let mut response = (fixed, [(header::ETAG, etag)], file.data.into_owned()).into_response();
+    if compressed {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
+    response
+}
+
+/// A page that is part of the binary.
+pub(crate) fn page(name: &str) -> Response {
+    match Assets::get(name) {
+        Some(file) => html(file.data.into_owned()),
+        None => Problem::route_not_found().into_response(),
+    }
+}
+
+/// HTML with the policy that every page has.
+pub(crate) fn html(body: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    ];
+    (headers, body).into_response()
+}
+
+/// Pictures may be SVG, which can carry scripts: opened on their own they may do nothing.
+pub(crate) fn media_headers() -> SetResponseHeaderLayer<HeaderValue> {
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy)
+}

@@ -1,0 +1,252 @@
+//! Finished answers of the catalogue, kept as bytes until something they show has changed.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use moka::future::Cache;
+use moka::ops::compute::{CompResult, Op};
+use platform::changes::Stamp;
+use platform::{Changes, Tag};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::Api;
+use crate::problem::Problem;
+
+/// An answer lives no longer than this, whatever happens to the connection that tells of changes.
+const LONGEST_LIFE: Duration = Duration::from_secs(60);
+/// How long a browser or CDN may use an answer without asking, and while it asks.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=5, stale-while-revalidate=30");
+
+/// What the cache needs to know of a request.
+pub(crate) struct Asked {
+    /// Path and query, as they were sent.
+    pub(crate) uri: Uri,
+    headers: HeaderMap,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let conditions = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+        let headers = conditions
+            .into_iter()
+            .filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone())))
+            .collect();
+        Ok(Self { uri: parts.uri.clone(), headers })
+    }
+}
+
+/// What a handler makes of a catalogue read.
+pub(crate) struct Made {
+    /// The body.
+    pub(crate) json: Vec<u8>,
+    /// What it depends on.
+    pub(crate) tags: Vec<Tag>,
+    /// What a CDN may purge it by, separated by spaces.
+    pub(crate) surrogate_key: String,
+    /// The `Link` header.
+    pub(crate) link: Option<String>,
+}
+
+struct Answer {
+    body: Bytes,
+    etag: HeaderValue,
+    surrogate_key: HeaderValue,
+    link: Option<HeaderValue>,
+    made_at: OffsetDateTime,
+    tags: Box<[Tag]>,
+    /// Up to this moment the answer is known to be good.
+    good_at: AtomicU64,
+}
+
+/// The answers of one node.
+pub(crate) struct AnswerCache {
+    answers: Cache<String, Arc<Answer>>,
+    changes: Arc<Changes>,
+}
+
+impl AnswerCache {
+    pub(crate) fn new(changes: Arc<Changes>, bytes: u64) -> Self {
+        let weigh = |key: &String, answer: &Arc<Answer>| {
+            let size = key.len() + answer.body.len() + answer.tags.len() * 8 + 400;
+            u32::try_from(size).unwrap_or(u32::MAX)
+        };
+        let answers = Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(LONGEST_LIFE).build();
+        Self { answers, changes }
+    }
+
+    fn is_good(&self, answer: &Answer) -> bool {
+        let stamp = Stamp::from_u64(answer.good_at.load(Ordering::Relaxed));
+        match self.changes.untouched(stamp, &answer.tags) {
+            Some(newer) => {
+                answer.good_at.fetch_max(newer.as_u64(), Ordering::Relaxed);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Answers from the cache, or with what `make` makes. Of many who ask for the same at the same time one makes it.
+pub(crate) async fn answer<F, Fut>(api: &Api, asked: &Asked, make: F) -> Result<Response, Problem>
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = Result<Made, Problem>> + Send,
+{
+    let cache = &api.cache;
+    let key = asked.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    let kept = cache.answers.get(&key).await.filter(|answer| cache.is_good(answer));
+    let hit = kept.is_some();
+    metrics::counter!("souk_answer_cache_total", "result" => if hit { "hit" } else { "miss" }).increment(1);
+    let answer = match kept {
+        Some(answer) => answer,
+        None => make_once(api, key, make).await?,
+    };
+    Ok(respond(&answer, &asked.headers, api.sources.now()))
+}
+
+async fn make_once<F, Fut>(api: &Api, key: String, make: F) -> Result<Arc<Answer>, Problem>
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = Result<Made, Problem>> + Send,
+{
+    let cache = &api.cache;
+    let outcome = cache
+        .answers
+        .entry(key)
+        .and_try_compute_with(|there| async {
+            if there.is_some_and(|there| cache.is_good(there.value())) {
+                return Ok::<_, Problem>(Op::Nop);
+            }
+            // Taken before the database is read: a change in between makes the answer old at once.
+            let stamp = cache.changes.stamp();
+            let made = make().await?;
+            Ok(Op::Put(Arc::new(finish(made, stamp, api.sources.now()))))
+        })
+        .await?;
+    match outcome {
+        CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) | CompResult::Unchanged(entry) => {
+            Ok(entry.into_value())
+        }
+        CompResult::Removed(entry) => Ok(entry.into_value()),
+        CompResult::StillNone(_) => Err(Problem::route_not_found()),
+    }
+}
+
+fn finish(made: Made, stamp: Stamp, now: OffsetDateTime) -> Answer {
+    let hash = Sha256::digest(&made.json);
+    let etag: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut tags = made.tags;
+    tags.sort_unstable();
+    tags.dedup();
+    Answer {
+        body: made.json.into(),
+        etag: header_value(&format!("\"{etag}\"")),
+        surrogate_key: header_value(&made.surrogate_key),
+        link: made.link.as_deref().map(header_value),
+        made_at: now,
+        tags: tags.into(),
+        good_at: AtomicU64::new(stamp.as_u64()),
+    }
+}
+
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Response {
+    let unchanged = match request.get(header::IF_NONE_MATCH) {
+        Some(known) => matches(known, &answer.etag),
+        None => not_modified_since(request, answer.made_at),
+    };
+    let mut response = if unchanged {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        let mut response = Response::new(Body::from(answer.body.clone()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, answer.etag.clone());
+    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    headers.insert("surrogate-key", answer.surrogate_key.clone());
+    if let Some(link) = &answer.link {
+        headers.insert(header::LINK, link.clone());
+    }
+    // A date counts whole seconds: until its second is over it could name two versions (RFC 9110, 8.8.2.2).
+    if now - answer.made_at >= time::Duration::seconds(1)
+        && let Ok(date) = answer.made_at.format(&HTTP_DATE)
+    {
+        headers.insert(header::LAST_MODIFIED, header_value(&date));
+    }
+    response
+}
+
+const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+
+/// Whether `If-None-Match` names this entity, in whatever encoding it was sent.
+fn matches(known: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else { return false };
+    known.split(',').map(str::trim).any(|one| {
+        let one = one.strip_prefix("W/").unwrap_or(one);
+        let plain = one.strip_suffix('"').and_then(|one| one.strip_suffix("-gzip").or_else(|| one.strip_suffix("-br")));
+        one == "*" || one == etag || plain.is_some_and(|plain| etag.strip_suffix('"') == Some(plain))
+    })
+}
+
+fn not_modified_since(request: &HeaderMap, made_at: OffsetDateTime) -> bool {
+    request
+        .get(header::IF_MODIFIED_SINCE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| time::PrimitiveDateTime::parse(value, &HTTP_DATE).ok())
+        .is_some_and(|since| made_at.replace_nanosecond(0).unwrap_or(made_at) <= since.assume_utc())
+}
+
+/// A strong `ETag` names bytes: the compressed ones get a name of their own (RFC 9110, 8.8.3.3).
+pub(crate) async fn tell_encodings_apart(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()) else {
+        return response;
+    };
+    let named = headers
+        .get(header::ETAG)
+        .and_then(|etag| etag.to_str().ok())
+        .and_then(|etag| etag.strip_suffix('"'))
+        .map(|etag| header_value(&format!("{etag}-{encoding}\"")));
+    if let Some(named) = named {
+        headers.insert(header::ETAG, named);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_an_entity_in_each_encoding() {
+        let etag = HeaderValue::from_static("\"abc\"");
+        for known in ["\"abc\"", "W/\"abc\"", "\"x\", \"abc-gzip\"", "\"abc-br\"", "*"] {
+            assert!(matches(&HeaderValue::from_str(known).unwrap(), &etag), "{known}");
+        }
+        for unknown in ["\"abcd\"", "abc", "\"abc-zstd2\""] {
+            assert!(!matches(&HeaderValue::from_str(unknown).unwrap(), &etag), "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading requests. Whatever a client sends, it gets a problem with the place of what is wrong.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum_extra::extract::CookieJar;
+use bytes::Bytes;
+use garde::Validate;
+use orders::IdempotencyKey;
+use platform::{Actor, Detail, Secret};
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// A validated JSON body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T, S> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let message = "send Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request/unsupported_media_type", message));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request/body_too_large",
+                format!("a body has at most {} bytes", crate::MAX_BODY),
+            ),
+            _ => Problem::new(StatusCode::BAD_REQUEST, "request/body_incomplete", "the body could not be read"),
+        })?;
+        if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
+            let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
+            return Err(Problem::invalid("request/invalid_type", vec![detail]));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_json(&error))?;
+        deserializer.end().map_err(|error| malformed(&error))?;
+        validate(&value)?;
+        Ok(Self(value))
+    }
+}
+
+/// Whether the body is declared as JSON: `application/json` or a type with the `+json` suffix (RFC 6839).
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let mut problem = Problem::new(StatusCode::BAD_REQUEST, "request/malformed_json", format!("not JSON: {error}"));
+    problem.details = vec![Detail::new("", "malformed_json", error.to_string())];
+    problem
+}
+
+fn bad_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    if inner.is_data() {
+        let path = error.path().to_string();
+        // The position says nothing to people who built the JSON in a program.
+        let message = inner.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        bad_value(&path, message)
+    } else {
+        malformed(inner)
+    }
+}
+
+/// Sorts serde's words into codes, and completes the path with the field they name.
+fn bad_value(path: &str, message: &str) -> Problem {
+    let named = message.split('`').nth(1).unwrap_or_default();
+    let inside = |name: &str| match path {
+        "." | "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    let (code, field) = if message.starts_with("unknown field") {
+        ("unknown_field", inside(named))
+    } else if message.starts_with("missing field") {
+        ("missing_field", inside(named))
+    } else if message.starts_with("invalid type") {
+        ("invalid_type", inside_or_self(path))
+    } else {
+        ("invalid_value", inside_or_self(path))
+    };
+    Problem::invalid(&format!("request/{code}"), vec![Detail::new(field, code, message)])
+}
+
+fn inside_or_self(path: &str) -> String {
+    if path == "." { String::new() } else { path.to_owned() }
+}
+
+fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
+    value.validate().map_err(|report| {
+        let details = report
+            .iter()
+            .map(|(path, error)| Detail::new(path.to_string(), "invalid_value", error.message()))
+            .collect();
+        Problem::invalid("request/invalid_value", details)
+    })
+}
+
+/// A validated query string.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for Query<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+        let value: T = serde_path_to_error::deserialize(pairs)
+            .map_err(|error| bad_value(&error.path().to_string(), &error.inner().to_string()))?;
+        validate(&value)?;
+        Ok(Self(value))
+    }
+}
+
+/// What is in the path. What can not be read as an id or slug names nothing that is there.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(_) => {
+                Err(Problem::new(StatusCode::NOT_FOUND, "request/not_found", "there is nothing under this id"))
+            }
+        }
+    }
+}
+
+/// Name of the cookie that carries a basket's token: the `__Host-` prefix demands TLS (RFC 6265bis).
+pub(crate) const fn cart_cookie(secure: bool) -> &'static str {
+    if secure { "__Host-souk_cart" } else { "souk_cart" }
+}
+
+/// Who is asking: the holder of a cart's token, from `X-Cart-Token` or the basket's cookie.
+pub(crate) struct Caller(pub(crate) Actor);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let from_header = parts.headers.get("x-cart-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let token = from_header.or_else(|| {
+            let jar = CookieJar::from_headers(&parts.headers);
+            [cart_cookie(true), cart_cookie(false)]
+                .iter()
+                .find_map(|name| jar.get(name).map(|cookie| cookie.value().to_owned()))
+        });
+        Ok(Self(token.map_or_else(Actor::stranger, |token| Actor::holder(Secret::presented(&token)))))
+    }
+}
+
+/// An `Idempotency-Key`, if there is one.
+pub(crate) struct MaybeKey(pub(crate) Option<IdempotencyKey>);
+
+impl<S: Send + Sync> FromRequestParts<S> for MaybeKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        match value.to_str().ok().and_then(IdempotencyKey::parse) {
+            Some(key) => Ok(Self(Some(key))),
+            None => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "request/idempotency_key_invalid",
+                "an Idempotency-Key is 1 to 255 printable ASCII characters",
+            )),
+        }
+    }
+}
+
+/// An `Idempotency-Key`, without which nothing is bought.
+pub(crate) struct Key(pub(crate) IdempotencyKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        MaybeKey::from_request_parts(parts, state).await?.0.map(Self).ok_or_else(|| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "request/idempotency_key_required",
+                "send an Idempotency-Key, new for each purchase and the same for each repetition of it",
+            )
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! The front page: what runs here and where to go from it.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use catalog::{Counts, ProductFilter, ProductSort};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value};
+use platform::{Actor, CursorRequest, PageRequest};
+use serde::Serialize;
+
+use crate::rest::{absolute, of_products};
+use crate::{Api, assets};
+use crate::problem::Problem;
+
+const FEATURED: u32 = 12;
+
+pub(crate) fn routes(api: Api) -> Router {
+    Router::new().route("/", get(home)).with_state(api)
+}
+
+/// What the template shows.
+#[derive(Serialize)]
+struct Home<'a> {
+    version: &'static str,
+    demo: bool,
+    base_url: &'a str,
+    ops_url: &'a str,
+    counts: Counts,
+    featured: Vec<Featured>,
+    stores: Vec<StoreCard>,
+}
+
+#[derive(Serialize)]
+struct Featured {
+    title: String,
+    url: String,
+    image_url: Option<String>,
+    store_name: String,
+    price: String,
+    sold_out: bool,
+}
+
+#[derive(Serialize)]
+struct StoreCard {
+    name: String,
+    slug: String,
+    description: String,
+    url: String,
+    image_url: Option<String>,
+}
+
+async fn home(State(api): State<Api>) -> Result<Response, Problem> {
+    let guest = Actor::stranger();
+    let counts = api.catalog.counts().await?;
+    let slice = CursorRequest { first: FEATURED, after: None };
+    let newest = api.catalog.products(&guest, &ProductFilter::default(), ProductSort::Newest, &slice).await?;
+    let featured: Vec<Featured> =
+        of_products(&api, newest.data).await?.iter().map(|product| Featured {
+            title: product.title().to_owned(),
+            url: format!("/api/v1/products/{}", product.slug()),
+            image_url: product.image_url().map(str::to_owned),
+            store_name: product.store_name().to_owned(),
+            price: product.price_from(),
+            sold_out: product.is_sold_out(),
+        }).collect();
+    let page = PageRequest { page: 1, per_page: PageRequest::MAX_PER_PAGE };
+    let stores: Vec<StoreCard> = api
+        .catalog
+        .stores(&guest, page)
+        .await?
+        .data
+        .into_iter()
+        .map(|store| StoreCard {
+            url: format!("/api/v1/stores/{}/products", store.slug),
+            image_url: store.image_url.map(|url| absolute(&api.settings.public_url, &url)),
+            slug: store.slug.into(),
+            name: store.name,
+            description: store.description,
+        })
+        .collect();
+    let html = render(&Home {
+        version: env!("CARGO_PKG_VERSION"),
+        demo: api.settings.demo,
+        base_url: api.settings.public_url.as_str().trim_end_matches('/'),
+        ops_url: api.settings.ops_url.as_str().trim_end_matches('/'),
+        counts,
+        featured,
+        stores,
+    })
+    .map_err(|error| {
+        tracing::error!(%error, "the front page could not be rendered");
+        Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+    })?;
+    Ok(assets::html(html.into_bytes()))
+}
+
+fn render(home: &Home<'_>) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.add_template("home.html", include_str!("../templates/home.html"))?;
+    environment.get_template("home.html")?.render(Value::from(Serde(home)))
+}

@@ -1,0 +1,54 @@
+//! The OpenAPI document, made of the handlers, and the page that shows it.
+
+use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Api, assets};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Souk",
+        description = "A multi-vendor marketplace engine. Amounts are in minor units of their currency; times are UTC \
+                       (RFC 3339); errors are problem+json (RFC 9457) with a stable `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "Catalogue", description = "Stores, categories, products. Cached: send the `ETag` back as `If-None-Match`."),
+        (name = "Cart", description = "What a buyer means to buy, at the prices they were shown."),
+        (name = "Checkout", description = "From a cart to a paid order, exactly once.")
+    )
+)]
+struct Document;
+
+/// Splits the routes from their documentation.
+pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi()).merge(rest).split_for_parts();
+    let components = document.components.get_or_insert_default();
+    let in_header = ApiKeyValue::with_description("X-Cart-Token", "The token told when the cart was opened");
+    components.add_security_scheme("cart_token", SecurityScheme::ApiKey(ApiKey::Header(in_header)));
+    let in_cookie = ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
+    components.add_security_scheme("cart_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(in_cookie)));
+    (router, document)
+}
+
+/// The OpenAPI 3.1 document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes(crate::rest::router()).1
+}
+
+/// `/openapi.json` and `/docs`.
+pub(crate) fn page(document: utoipa::openapi::OpenApi) -> Router {
+    let json: bytes::Bytes = document.to_json().expect("a document is plain data").into();
+    let json = move || {
+        let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+        let body = json.clone();
+        async move { (headers, body).into_response() }
+    };
+    Router::new().route("/openapi.json", get(json)).route("/docs", get(|| async { assets::page("docs.html") }))
+}

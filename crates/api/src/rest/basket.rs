@@ -1,0 +1,181 @@
+//! The basket of the caller: a cart whose token lives in a cookie or in `X-Cart-Token`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use garde::Validate;
+use orders::{Address, Answer, Cart, CartId, CartLine, Checkout, Error as OrdersError};
+use payments::PaymentToken;
+use platform::{Actor, Currency, Email, Money, Secret};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::carts::{AddItem, PRIVATE, shown};
+use crate::Api;
+use crate::extract::{Caller, Json, Key, MaybeKey, cart_cookie};
+use crate::problem::{Problem, ProblemBody};
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(show_basket)).routes(routes!(add_product)).routes(routes!(checkout))
+}
+
+/// The caller's basket; `id` is null while there is none.
+#[derive(Serialize, ToSchema)]
+struct Basket {
+    /// The id of the cart behind it.
+    id: Option<CartId>,
+    /// The currency of all its lines.
+    currency: Option<Currency>,
+    /// What is in it.
+    lines: Vec<CartLine>,
+    /// The sum of the lines.
+    subtotal: Option<Money>,
+    /// When it is forgotten if nothing happens.
+    #[serde(with = "time::serde::rfc3339::option")]
+    expires_at: Option<time::OffsetDateTime>,
+}
+
+impl Basket {
+    const EMPTY: Self = Self { id: None, currency: None, lines: Vec::new(), subtotal: None, expires_at: None };
+}
+
+impl From<Cart> for Basket {
+    fn from(cart: Cart) -> Self {
+        Self {
+            id: Some(cart.id),
+            currency: cart.currency,
+            lines: cart.lines,
+            subtotal: cart.subtotal,
+            expires_at: Some(cart.expires_at),
+        }
+    }
+}
+
+/// How an order is paid.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PaymentBody {
+    /// Stands for a means of payment that the provider keeps. Never a card number.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "tok_visa")]
+    pub(crate) token: PaymentToken,
+}
+
+/// A basket to be bought.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CheckoutBody {
+    /// Whom to write to.
+    #[garde(skip)]
+    email: Email,
+    /// Where it goes.
+    #[garde(dive)]
+    shipping_address: Address,
+    /// Who is billed, if not the same.
+    #[garde(dive)]
+    billing_address: Option<Address>,
+    /// How it is paid.
+    #[garde(dive)]
+    payment: PaymentBody,
+}
+
+/// Shows the caller's basket.
+#[utoipa::path(get, path = "/api/v1/shopping_basket", tag = "Cart", security((), ("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 200, description = "The basket, empty if there is none", body = Basket)))]
+async fn show_basket(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
+    let basket = match api.orders.basket(&actor, false).await? {
+        Some(id) => shown(&api, api.orders.cart(&actor, id).await?).into(),
+        None => Basket::EMPTY,
+    };
+    Ok(([PRIVATE], axum::Json(basket)).into_response())
+}
+
+/// Puts a product into the caller's basket.
+///
+/// A caller who has none gets a new one: its token comes in a cookie and in `X-Cart-Token`.
+#[utoipa::path(post, path = "/api/v1/shopping_basket/products", tag = "Cart", request_body = AddItem,
+    params(("Idempotency-Key" = Option<String>, Header)), security((), ("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 200, description = "The basket", body = Basket), (status = 404, body = ProblemBody),
+              (status = 409, description = "Not enough in stock", body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn add_product(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    MaybeKey(key): MaybeKey,
+    jar: CookieJar,
+    Json(body): Json<AddItem>,
+) -> Result<Response, Problem> {
+    if let Some(id) = api.orders.basket(&actor, false).await? {
+        let cart = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
+        return Ok(([PRIVATE], axum::Json(Basket::from(shown(&api, cart)))).into_response());
+    }
+    let (cart, token) = api.orders.create_cart(&actor, None).await?;
+    let holder = Actor::holder(token.clone());
+    let cart = api.orders.add_item(&holder, cart.id, body.variant_id, body.quantity, key).await?;
+    let jar = jar.add(cookie(&api, &token));
+    let headers = [PRIVATE, (axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
+    Ok((jar, headers, axum::Json(Basket::from(shown(&api, cart)))).into_response())
+}
+
+fn cookie(api: &Api, token: &Secret) -> Cookie<'static> {
+    let secure = api.settings.public_url.scheme() == "https";
+    Cookie::build((cart_cookie(secure), token.expose().to_owned()))
+        .path("/")
+        .http_only(true)
+        .secure(secure)
+        .same_site(SameSite::Lax)
+        .max_age(time::Duration::days(30))
+        .build()
+}
+
+/// Buys the caller's basket.
+///
+/// Waits until the purchase has come to an end. Nothing is charged that the buyer was not shown: if a price
+/// or the stock has changed the answer is 409 and says what. Sent again with the same `Idempotency-Key`
+/// and body it answers the same, with `Idempotent-Replayed: true`.
+#[utoipa::path(post, path = "/api/v1/shopping_basket/checkout", tag = "Checkout", request_body = CheckoutBody,
+    params(("Idempotency-Key" = String, Header, description = "New for each purchase, the same for each repetition of it")),
+    security(("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 201, description = "The paid order", body = orders::Order),
+              (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
+              (status = 402, description = "The payment was declined; the stock is free again", body = ProblemBody),
+              (status = 404, description = "There is no basket", body = ProblemBody),
+              (status = 409, description = "Out of stock, price changed, or checked out already", body = ProblemBody),
+              (status = 422, body = ProblemBody),
+              (status = 503, description = "The order is safe and goes on by itself", body = ProblemBody)))]
+async fn checkout(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Key(key): Key,
+    Json(body): Json<CheckoutBody>,
+) -> Result<Response, Problem> {
+    let cart_id = api.orders.basket(&actor, true).await?.ok_or(OrdersError::CartNotFound)?;
+    let checkout = Checkout {
+        cart_id,
+        key,
+        email: body.email,
+        shipping_address: body.shipping_address,
+        billing_address: body.billing_address,
+        token: Some(body.payment.token),
+    };
+    Ok(created(&api.orders.checkout(&actor, checkout).await?))
+}
+
+/// The answer to a purchase.
+pub(crate) fn created(answer: &Answer) -> Response {
+    let location = format!("/api/v1/orders/{}", answer.order.id);
+    let headers = [PRIVATE, (axum::http::header::LOCATION, location.as_str())];
+    let mut response = (StatusCode::CREATED, headers, axum::Json(&answer.order)).into_response();
+    mark_replay(&mut response, answer.replayed);
+    response
+}
+
+/// Says that the answer is a repetition.
+pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
+    if replayed {
+        response.headers_mut().insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
+    }
+}

@@ -1,0 +1,113 @@
+//! Orders.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use orders::{Address, CartId, Checkout, Order, OrderId};
+use platform::Email;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::basket::{PaymentBody, created, mark_replay};
+use super::carts::PRIVATE;
+use crate::Api;
+use crate::extract::{Caller, Json, Key, Path};
+use crate::problem::{Problem, ProblemBody};
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create_order)).routes(routes!(show_order)).routes(routes!(pay_order))
+}
+
+/// A cart to be bought.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateOrder {
+    /// The cart; its token comes in `X-Cart-Token`.
+    #[garde(skip)]
+    cart_id: CartId,
+    /// Whom to write to.
+    #[garde(skip)]
+    email: Email,
+    /// Who is billed.
+    #[garde(dive)]
+    billing: Option<Address>,
+    /// Where it goes.
+    #[garde(dive)]
+    shipping: Address,
+    /// How it is paid. Without it the order awaits payment and holds its stock until `hold_expires_at`.
+    #[garde(dive)]
+    payment: Option<PaymentBody>,
+}
+
+/// Buys a cart by its id.
+///
+/// As the checkout of a basket. Without `payment` the order awaits payment: pay it under
+/// `/api/v1/orders/{id}/payment` before `hold_expires_at`.
+#[utoipa::path(post, path = "/api/v1/orders", tag = "Checkout", request_body = CreateOrder,
+    params(("Idempotency-Key" = String, Header, description = "New for each purchase, the same for each repetition of it")),
+    security(("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 201, description = "The order", body = Order),
+              (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
+              (status = 402, description = "The payment was declined; the stock is free again", body = ProblemBody),
+              (status = 404, description = "There is no such cart", body = ProblemBody),
+              (status = 409, description = "Out of stock, price changed, or checked out already", body = ProblemBody),
+              (status = 410, description = "The cart has expired", body = ProblemBody),
+              (status = 422, body = ProblemBody)))]
+async fn create_order(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Key(key): Key,
+    Json(body): Json<CreateOrder>,
+) -> Result<Response, Problem> {
+    let checkout = Checkout {
+        cart_id: body.cart_id,
+        key,
+        email: body.email,
+        shipping_address: body.shipping,
+        billing_address: body.billing,
+        token: body.payment.map(|payment| payment.token),
+    };
+    Ok(created(&api.orders.checkout(&actor, checkout).await?))
+}
+
+/// Shows an order.
+///
+/// To the holder of the token of the cart it came from.
+#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "Checkout", params(("id" = OrderId, Path)),
+    security(("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 200, description = "The order", body = Order), (status = 404, body = ProblemBody)))]
+async fn show_order(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(id): Path<OrderId>,
+) -> Result<Response, Problem> {
+    Ok(([PRIVATE], axum::Json(api.orders.order(&actor, id).await?)).into_response())
+}
+
+/// Pays an order that awaits payment.
+///
+/// If the payment is declined the order goes on waiting until `hold_expires_at`; try another token under a
+/// new `Idempotency-Key`.
+#[utoipa::path(post, path = "/api/v1/orders/{id}/payment", tag = "Checkout", request_body = PaymentBody,
+    params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
+    security(("cart_token" = []), ("cart_cookie" = [])),
+    responses((status = 200, description = "The paid order", body = Order),
+              (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
+              (status = 402, description = "The payment was declined", body = ProblemBody),
+              (status = 404, body = ProblemBody),
+              (status = 409, description = "The order does not await payment", body = ProblemBody),
+              (status = 422, body = ProblemBody)))]
+async fn pay_order(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(id): Path<OrderId>,
+    Key(key): Key,
+    Json(body): Json<PaymentBody>,
+) -> Result<Response, Problem> {
+    let answer = api.orders.pay(&actor, id, key, body.token).await?;
+    let mut response = ([PRIVATE], axum::Json(&answer.order)).into_response();
+    mark_replay(&mut response, answer.replayed);
+    Ok(response)
+}

@@ -1,0 +1,62 @@
+//! A year of business: products, customers, orders with the price of their day, and returns.
+//!
+//! Every line of an invoice is made a line of an order or of a return, or it is reported; the table at
+//! the end proves it. Stock is not touched by orders of the past.
+mod goods;
+mod line;
+mod reader;
+mod table;
+mod tally;
+mod titles;
+mod writer;
+
+use std::time::Instant;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::report::Report;
+use super::source::Source;
+use super::{HistoryImport, store};
+use crate::app::App;
+
+/// Batches that may wait for the writer.
+const WAITING: usize = 2;
+
+/// Which system wrote a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Preset {
+    /// "Online Retail" of the UCI Machine Learning Repository (D. Chen, 2015): a line per item of an invoice.
+    OnlineRetail,
+}
+
+pub(crate) async fn run(app: &App, import: &HistoryImport) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let Preset::OnlineRetail = import.preset;
+    let source = Source::open(&import.file)?;
+    let columns =
+        line::Columns::of(source.header()).with_context(|| format!("reading {}", import.file.display()))?;
+    let report = Report::new(import.report.as_deref(), &import.file, line::COLUMNS.to_vec())?;
+    let currency = import.currency;
+    let store = store(app, &import.store, currency).await?;
+
+    let (to_writer, mut batches) = mpsc::channel(WAITING);
+    let reader = spawn_blocking(move || reader::read(source, &columns, currency, report, &to_writer));
+    let mut writer = writer::Writer::new(app, store, currency);
+    while let Some(batch) = batches.recv().await {
+        writer.write(batch).await?;
+    }
+    let read = reader.await.context("the reader of the file")??;
+    let products = read.goods.into_products(currency);
+    let written = writer.finish(&products, import.stock, &import.file).await?;
+
+    print!("{} into the store {}:\n{}", import.file.display(), import.store, {
+        table::table(&read.tally, products.len(), &written, currency)
+    });
+    println!("\nin {:.1} s", begun.elapsed().as_secs_f64());
+    if let Some(path) = read.reported.path {
+        println!("the lines that were not imported are listed in {}", path.display());
+    }
+    Ok(())
+}

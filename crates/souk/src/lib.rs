@@ -1,0 +1,13 @@
+//! The program: command line, configuration and wiring. The only crate that knows everything.
+//!
+//! The library exists so that tests run on the same wiring as the program.
+pub mod app;
+mod cli;
+mod config;
+mod demo;
+mod import;
+mod serve;
+mod session;
+pub mod verify;
+
+pub use cli::{Cli, run};

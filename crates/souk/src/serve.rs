@@ -1,0 +1,204 @@
+//! `souk serve`: everything in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::ops::{Check, Operations};
+use api::{Api, Settings};
+use async_trait::async_trait;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use platform::{Sources, migrate, outbox, schedule};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::app::{self, App};
+use crate::config::Config;
+use crate::demo;
+use crate::session::Session;
+
+/// How long requests in flight may take once Souk is told to stop.
+const GRACE: Duration = Duration::from_secs(30);
+/// Upper bounds of the buckets of durations, in seconds.
+const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+pub(crate) async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+    platform::telemetry::init(config.log_format, &config.log_filter)?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+        .install_recorder()?;
+    // Taken first: a port that is in use is told before anything is started.
+    let listener = bind(config.listen, "listen").await?;
+    let ops_listener = bind(config.ops_listen, "ops_listen").await?;
+
+    let session = Session::own(&config).await?;
+    let outcome = run(&session, &config, demo, listener, ops_listener, metrics).await;
+    tracing::info!("stopping");
+    session.close().await?;
+    outcome
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("can not listen on {address} ({key})"))
+}
+
+async fn run(
+    session: &Session,
+    config: &Config,
+    demo: bool,
+    listener: TcpListener,
+    ops_listener: TcpListener,
+    metrics: PrometheusHandle,
+) -> anyhow::Result<()> {
+    let app = &session.app;
+    let media = config.data_dir.join("media");
+    if demo {
+        demo::fill_if_empty(app, &media).await.context("could not fill in the demo data")?;
+    }
+    let stop = CancellationToken::new();
+    let background = start_background(app, &stop);
+    let settings = Settings {
+        public_url: config.public_url()?,
+        ops_url: Url::parse(&format!("http://{}", ops_listener.local_addr()?))?,
+        demo,
+        cache_bytes: config.cache_bytes,
+        media,
+    };
+    let router = api::router(Api::new(
+        Arc::clone(&app.catalog),
+        Arc::clone(&app.inventory),
+        Arc::clone(&app.orders),
+        Arc::clone(app.database.changes()),
+        app.sources.clone(),
+        settings.clone(),
+    ));
+    let operations = Arc::new(Node { app: app.clone(), metrics, stop: stop.clone() });
+    let ops = api::ops::router(operations);
+    let public = api::serve(listener, router, stop.clone().cancelled_owned());
+    let ops = api::serve(ops_listener, ops, stop.clone().cancelled_owned());
+    let servers = async { tokio::try_join!(public, ops).map(|_| ()) };
+    tokio::pin!(servers);
+    greet(&settings);
+
+    let ended = tokio::select! {
+        served = &mut servers => served.context("the server failed"),
+        () = asked_to_stop() => Ok(()),
+        () = session.cluster_exited() => Err(anyhow::anyhow!("the embedded PostgreSQL ended unexpectedly")),
+    };
+    stop.cancel();
+    if ended.is_ok() {
+        tokio::select! {
+            finished = tokio::time::timeout(GRACE, &mut servers) => {
+                if finished.is_err() {
+                    tracing::warn!("some requests did not finish in time");
+                }
+            }
+            () = asked_to_stop() => tracing::warn!("stopping at once"),
+        }
+    }
+    background.wait().await;
+    ended
+}
+
+/// Starts what runs beside the requests; all of it ends with `stop`.
+fn start_background(app: &App, stop: &CancellationToken) -> TaskTracker {
+    let tasks = TaskTracker::new();
+    let (changes, pool) = (Arc::clone(app.database.changes()), app.database.pool().clone());
+    let listening = stop.clone();
+    tasks.spawn(async move { changes.listen(pool, listening).await });
+    let (dispatcher, dispatching) = (app.dispatcher(), stop.clone());
+    tasks.spawn(async move { dispatcher.run(dispatching).await });
+    for work in app.recurring() {
+        tasks.spawn(schedule::run(work, stop.clone()));
+    }
+    tasks.close();
+    tasks
+}
+
+/// Waits for Ctrl-C or a polite kill.
+async fn asked_to_stop() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Says where everything is.
+fn greet(settings: &Settings) {
+    let (base, ops) = (settings.public_url.as_str().trim_end_matches('/'), settings.ops_url.as_str().trim_end_matches('/'));
+    println!(
+        "
+  Souk is open.
+
+    Front page       {base}/
+    API reference    {base}/docs
+    Products         {base}/api/v1/products
+    Health           {ops}/readyz
+    Metrics          {ops}/metrics
+
+  Try:  curl -s '{base}/api/v1/products?per_page=1'
+        the README's tour buys something; `souk verify` checks the books.
+  Stop: Ctrl-C
+"
+    );
+}
+
+/// What the operations port tells of this node.
+struct Node {
+    app: App,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+}
+
+#[async_trait]
+impl Operations for Node {
+    async fn checks(&self) -> Vec<Check> {
+        let pool = self.app.database.pool();
+        let current = migrate::is_current(pool, &app::migrations()).await;
+        let database = Check {
+            name: "database",
+            ok: current.is_ok(),
+            message: current.as_ref().map_or_else(ToString::to_string, |_| "answers".to_owned()),
+        };
+        let current = current.unwrap_or(false);
+        let migrations = Check {
+            name: "migrations",
+            ok: current,
+            message: if current { "all applied" } else { "not all applied" }.to_owned(),
+        };
+        let queue = match outbox::backlog(&self.app.database, self.app.sources.now()).await {
+            Ok((events, age)) => Check {
+                name: "queue",
+                ok: age < time::Duration::minutes(5),
+                message: format!("{events} events wait, the oldest for {} s", age.whole_seconds()),
+            },
+            Err(error) => Check { name: "queue", ok: false, message: error.to_string() },
+        };
+        let stopping = self.stop.is_cancelled();
+        let process = Check {
+            name: "process",
+            ok: !stopping,
+            message: if stopping { "stopping" } else { "serving" }.to_owned(),
+        };
+        vec![database, migrations, queue, process]
+    }
+
+    async fn metrics(&self) -> String {
+        let pool = self.app.database.pool();
+        metrics::gauge!("souk_database_connections").set(f64::from(pool.size()));
+        metrics::gauge!("souk_database_connections_idle").set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
+        if let Ok((events, age)) = outbox::backlog(&self.app.database, Sources::system().now()).await {
+            metrics::gauge!("souk_outbox_events").set(f64::from(i32::try_from(events).unwrap_or(i32::MAX)));
+            metrics::gauge!("souk_outbox_oldest_seconds").set(age.as_seconds_f64());
+        }
+        self.metrics.render()
+    }
+}

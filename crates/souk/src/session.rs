@@ -1,0 +1,94 @@
+//! What a command works with: the database, embedded or not, and the modules on top of it.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use platform::postgres::{Cluster, Options};
+use platform::{Database, Sources, migrate};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::app::{self, App};
+use crate::config::Config;
+
+/// An open database and the modules.
+pub(crate) struct Session {
+    pub(crate) app: App,
+    cluster: Option<Cluster>,
+}
+
+impl Session {
+    /// For a command: joins the cluster that a running `souk serve` has, or starts it for a while.
+    pub(crate) async fn open(config: &Config, command: &str) -> anyhow::Result<Self> {
+        platform::telemetry::init(config.log_format, &quieter(&config.log_filter))?;
+        let cluster = match config.database_url {
+            Some(_) => None,
+            None => Some(Cluster::join_or_start(options(config, command)).await?),
+        };
+        Self::on(config, cluster).await
+    }
+
+    /// For `souk serve`: nobody else may run on this data folder.
+    pub(crate) async fn own(config: &Config) -> anyhow::Result<Self> {
+        let cluster = match config.database_url {
+            Some(_) => None,
+            None => Some(Cluster::start(options(config, "souk serve")).await?),
+        };
+        Self::on(config, cluster).await
+    }
+
+    async fn on(config: &Config, cluster: Option<Cluster>) -> anyhow::Result<Self> {
+        match Self::connect(config, cluster.as_ref()).await {
+            Ok(app) => Ok(Self { app, cluster }),
+            Err(error) => {
+                if let Some(cluster) = cluster {
+                    cluster.stop().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(config: &Config, cluster: Option<&Cluster>) -> anyhow::Result<App> {
+        let options = match (cluster, &config.database_url) {
+            (Some(cluster), _) => cluster.connect_options(),
+            (None, Some(url)) => PgConnectOptions::from_str(url.as_str()).context("database_url")?,
+            (None, None) => anyhow::bail!("neither an embedded PostgreSQL nor a database_url"),
+        };
+        let database =
+            Database::connect(options, config.database_connections).await.context("could not connect to PostgreSQL")?;
+        migrate::run(database.pool(), &app::migrations()).await.context("could not bring the database up to date")?;
+        Ok(App::new(database, Sources::system(), config.orders()))
+    }
+
+    /// Waits for the end of the embedded PostgreSQL, which should not come before [`Session::close`].
+    pub(crate) async fn cluster_exited(&self) {
+        match &self.cluster {
+            Some(cluster) => cluster.exited().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the purchases under way, closes the connections and stops the cluster if it is ours.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        self.app.orders.drain().await;
+        self.app.database.pool().close().await;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn options(config: &Config, command: &str) -> Options {
+    Options {
+        data_dir: config.data_dir.clone(),
+        command: command.to_owned(),
+        binaries: config.postgres_bin.clone(),
+        settings: Vec::new(),
+    }
+}
+
+/// A command tells its results itself; of the log it shows what went wrong.
+fn quieter(filter: &str) -> String {
+    if filter == "info" { "warn".to_owned() } else { filter.to_owned() }
+}

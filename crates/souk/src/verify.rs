@@ -1,0 +1,123 @@
+//! `souk verify`: the invariants of each module, and those between modules.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+
+use inventory::{ReservationId, ReservationState};
+use orders::{OrderState, Settlement};
+use payments::PaymentState;
+use platform::{Violation, outbox};
+
+use crate::app::App;
+
+/// Rows compared at a time.
+const BATCH: i64 = 1_000;
+
+/// All broken invariants, of each module and between them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn violations(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = app.catalog.verify().await?;
+    violations.extend(app.inventory.verify().await?);
+    violations.extend(app.payments.verify().await?);
+    violations.extend(app.orders.verify().await?);
+    violations.extend(outbox::undelivered(&app.database).await?);
+    violations.extend(orders_agree(app).await?);
+    violations.extend(holds_belong(app).await?);
+    violations.extend(charges_belong(app).await?);
+    Ok(violations)
+}
+
+/// Every paid order has its payment and its sale, and no other has.
+async fn orders_agree(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut after = None;
+    loop {
+        let orders = app.orders.settlements(after, BATCH).await?;
+        let Some(last) = orders.last() else { return Ok(violations) };
+        after = Some(last.order_id);
+        let ids: Vec<_> = orders.iter().filter_map(|order| order.payment_id).collect();
+        let payments = app.payments.payments(&ids).await?;
+        let holds: Vec<_> = orders.iter().map(|order| ReservationId::from(order.order_id.uuid())).collect();
+        let states = app.inventory.states(&holds).await?;
+        for (order, hold) in orders.iter().zip(&holds) {
+            let payment = order.payment_id.and_then(|id| payments.get(&id));
+            violations.extend(payment_agrees(order, payment));
+            violations.extend(stock_agrees(order, states.get(hold).copied()));
+        }
+    }
+}
+
+fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Option<Violation> {
+    let succeeded = payment.filter(|payment| payment.state == PaymentState::Succeeded);
+    let message = match (order.state, succeeded) {
+        (OrderState::Paid, None) => "paid, but there is no payment that succeeded".to_owned(),
+        (OrderState::Paid, Some(payment)) if payment.amount != order.total => {
+            format!("comes to {}, but {} was charged", order.total, payment.amount)
+        }
+        (OrderState::Rejected | OrderState::Expired | OrderState::AwaitingPayment, Some(payment)) => {
+            format!("{}, but payment {} succeeded", order.state.as_str(), payment.id)
+        }
+        _ => return None,
+    };
+    Some(Violation::new("orders/paid_has_payment", order.order_id, message))
+}
+
+fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<Violation> {
+    let fits = match order.state {
+        OrderState::Paid => stock == Some(ReservationState::Sold),
+        OrderState::AwaitingPayment => stock == Some(ReservationState::Held),
+        OrderState::Rejected | OrderState::Expired => matches!(stock, None | Some(ReservationState::Released)),
+        OrderState::Pending | OrderState::Completed => true,
+    };
+    let message = || format!("{}, but its stock is {stock:?}", order.state.as_str());
+    (!fits).then(|| Violation::new("orders/stock_agrees", order.order_id, message()))
+}
+
+/// Every held reservation belongs to an order that is still to be settled.
+async fn holds_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut after = None;
+    loop {
+        let held = app.inventory.held(after, BATCH).await?;
+        let Some(last) = held.last() else { return Ok(violations) };
+        after = Some(*last);
+        let ids: Vec<_> = held.iter().map(|id| orders::OrderId::from(id.uuid())).collect();
+        let open: HashSet<_> = app.orders.open(&ids).await?.into_iter().collect();
+        violations.extend(ids.iter().filter(|id| !open.contains(id)).map(|id| {
+            Violation::new("inventory/hold_has_order", id, "stock is held for an order that does not wait for it")
+        }));
+    }
+}
+
+/// Every payment that succeeded belongs to an order that is paid or on the way to it.
+async fn charges_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut after = None;
+    loop {
+        let charged = app.payments.succeeded(after, BATCH).await?;
+        let Some(last) = charged.last() else { return Ok(violations) };
+        after = Some(*last);
+        let known: HashSet<_> = app.orders.of_payments(&charged).await?.into_iter().collect();
+        violations.extend(charged.iter().filter(|id| !known.contains(id)).map(|id| {
+            Violation::new("payments/charge_has_order", id, "money was taken, but no order is paid with it")
+        }));
+    }
+}
+
+/// Prints what was found; the exit code says whether anything was.
+pub(crate) fn report(violations: &[Violation], json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        let report = serde_json::json!({"ok": violations.is_empty(), "violations": violations});
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else if violations.is_empty() {
+        println!("All invariants hold.");
+    } else {
+        for violation in violations {
+            println!("{}  {}: {}", violation.invariant, violation.subject, violation.message);
+        }
+        println!("{} violations.", violations.len());
+    }
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

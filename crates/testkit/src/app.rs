@@ -1,0 +1,101 @@
+//! The whole application on a database of its own, behind real HTTP.
+
+use std::sync::Arc;
+
+use api::Api;
+use platform::Sources;
+use souk::app::App;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{FakeClock, SeededEntropy, TestDatabase};
+
+/// The application under test. Nothing runs in the background: tests say when, by [`TestApp::run_jobs`].
+pub struct TestApp {
+    /// The modules.
+    pub app: App,
+    /// Its clock.
+    pub clock: Arc<FakeClock>,
+    pub(crate) base: Url,
+    pub(crate) client: reqwest::Client,
+    database: TestDatabase,
+    stop: CancellationToken,
+    media: TempDir,
+}
+
+impl TestApp {
+    /// Starts the application with the usual settings.
+    pub async fn start() -> Self {
+        Self::with(orders::Settings::default()).await
+    }
+
+    /// Starts the application.
+    ///
+    /// # Panics
+    /// When it can not be started.
+    pub async fn with(settings: orders::Settings) -> Self {
+        let database = TestDatabase::create().await;
+        let clock = Arc::new(FakeClock::default());
+        let sources = Sources::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::default()));
+        let app = App::new(database.database.clone(), sources, settings);
+        let media = tempfile::tempdir().expect("a folder for pictures");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let base = Url::parse(&format!("http://{address}")).expect("an address is a URL");
+        let settings = api::Settings {
+            public_url: base.clone(),
+            ops_url: base.clone(),
+            demo: false,
+            cache_bytes: 1024 * 1024,
+            media: media.path().to_owned(),
+        };
+        let router = api::router(Api::new(
+            Arc::clone(&app.catalog),
+            Arc::clone(&app.inventory),
+            Arc::clone(&app.orders),
+            Arc::clone(app.database.changes()),
+            app.sources.clone(),
+            settings,
+        ));
+        let stop = CancellationToken::new();
+        tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
+        let client = reqwest::Client::new();
+        Self { app, clock, base, client, database, stop, media }
+    }
+
+    /// Another node on the same database: modules of its own, nothing shared in memory.
+    ///
+    /// # Panics
+    /// When it can not connect.
+    pub async fn other_node(&self) -> App {
+        let database = platform::Database::connect(self.database.connect_options(), 10)
+            .await
+            .expect("the test's database answers");
+        App::new(database, self.app.sources.clone(), orders::Settings::default())
+    }
+
+    /// Runs background work until nothing is left: recovery, then the outbox.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn run_jobs(&self) {
+        self.app.orders.drain().await;
+        while self.app.orders.recover().await.expect("recovery runs") > 0 {}
+        self.app.dispatcher().drain().await.expect("the outbox can be drained");
+    }
+
+    /// Runs what is left to do, checks that every invariant holds, and removes the database.
+    ///
+    /// # Panics
+    /// When an invariant is broken.
+    pub async fn finish(self) {
+        self.run_jobs().await;
+        let violations = souk::verify::violations(&self.app).await.expect("verification runs");
+        assert_eq!(violations, []);
+        self.stop.cancel();
+        self.database.drop().await;
+        drop(self.media);
+    }
+}
