@@ -10,11 +10,11 @@
 //!
 //! | need | look at |
 //! |---|---|
-//! | what happens on start | [`owner`] |
-//! | where cluster and socket are | [`place`] |
-//! | which PostgreSQL runs, as whom | [`binaries`], [`account`] |
-//! | who may run it | [`lock`] |
-//! | the running server, and what becomes of it when Souk is killed | [`postmaster`] |
+//! | what happens on start | `owner` |
+//! | where cluster and socket are | `place` |
+//! | which PostgreSQL runs, as whom | `binaries`, `account` |
+//! | who may run it | `lock` |
+//! | the running server, and what becomes of it when Souk is killed | `postmaster` |
 
 mod account;
 mod binaries;

@@ -42,7 +42,8 @@ pub(crate) fn price(text: &str, currency: Currency) -> Result<Money, &'static st
     if exact.normalize().scale() > currency.exponent() {
         return Err("the price has more decimals than its currency");
     }
-    let minor = minor_units(exact, currency).filter(|minor| *minor <= DEAREST).ok_or("the price is too high")?;
+    let minor =
+        minor_units(exact, currency).filter(|minor| *minor <= DEAREST).ok_or("the price is too high")?;
     Ok(Money::new(minor, currency))
 }
 

@@ -80,7 +80,10 @@ async fn store(app: &App, slug: &Slug, currency: Currency) -> anyhow::Result<Sto
     };
     let store = found.with_context(|| format!("opening the store {slug}"))?;
     let sells_in = store.currency;
-    ensure!(sells_in == currency, "the store {slug} sells in {sells_in}, so it takes no prices in {currency}");
+    ensure!(
+        sells_in == currency,
+        "the store {slug} sells in {sells_in}, so it takes no prices in {currency}"
+    );
     Ok(store.id)
 }
 
@@ -88,7 +91,10 @@ async fn store(app: &App, slug: &Slug, currency: Currency) -> anyhow::Result<Sto
 fn name_of(slug: &Slug) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     slug.as_str().split('-').map(capital).collect::<Vec<_>>().join(" ")
 }

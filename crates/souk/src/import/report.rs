@@ -55,12 +55,12 @@ impl Report {
     }
 
     /// Adds an entry.
-    pub(crate) fn add<'a>(
+    pub(crate) fn add(
         &mut self,
         line: u64,
         outcome: Outcome,
         reason: &'static str,
-        fields: impl IntoIterator<Item = &'a str>,
+        fields: &[&str],
     ) -> anyhow::Result<()> {
         let of = || format!("writing the report {}", self.path.display());
         let writer = match &mut self.writer {
@@ -74,7 +74,7 @@ impl Report {
             }
         };
         let line = line.to_string();
-        let entry = [line.as_str(), outcome.as_str(), reason].into_iter().chain(fields);
+        let entry = [line.as_str(), outcome.as_str(), reason].into_iter().chain(fields.iter().copied());
         writer.write_record(entry).with_context(of)?;
         *self.counts.entry((outcome, reason)).or_default() += 1;
         Ok(())
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(report.finish().unwrap().path, None);
         assert!(!path.exists());
         let mut report = Report::new(Some(&path), source, vec!["handle"]).unwrap();
-        report.add(7, Outcome::Refused, "no price", ["a, b"]).unwrap();
+        report.add(7, Outcome::Refused, "no price", &["a, b"]).unwrap();
         assert_eq!(report.finish().unwrap().total(Outcome::Refused), 1);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "line,outcome,reason,handle\n7,refused,no price,\"a, b\"\n");

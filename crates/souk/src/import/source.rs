@@ -36,7 +36,7 @@ impl Source {
         let of = || format!("reading {}", path.display());
         let file = File::open(path).with_context(of)?;
         let bar = ProgressBar::new(file.metadata().with_context(of)?.len());
-        let style = "{bar:30} {bytes} of {total_bytes}, {eta} left  {msg}";
+        let style = "{bar:30} {bytes} of {total_bytes}, {eta} left";
         bar.set_style(ProgressStyle::with_template(style).context("the progress bar's template")?);
         let mut plain = BufReader::with_capacity(BUFFER, bar.wrap_read(file));
         let gzip = plain.fill_buf().with_context(of)?.starts_with(&GZIP);
@@ -145,7 +145,8 @@ mod tests {
             b"a,b\r\n1,\"x\r\ny\"\r\n\r\n2,3\r\n4,5\r\n",
             b"\xef\xbb\xbfa,b\r1,\"x\ry\"\r\r2,3\r4,5",
         ] {
-            let lines: Vec<_> = rows(file).into_iter().map(|(line, fields, _)| (line, fields.join("|"))).collect();
+            let lines: Vec<_> =
+                rows(file).into_iter().map(|(line, fields, _)| (line, fields.join("|"))).collect();
             let expected = [(2, "1|x\ny".to_owned()), (5, "2|3".to_owned()), (6, "4|5".to_owned())];
             assert_eq!(lines, expected);
         }

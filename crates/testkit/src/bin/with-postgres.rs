@@ -58,13 +58,17 @@ async fn run(program: &OsString, mut command: Command) -> Result<ExitStatus, Fai
         ("full_page_writes", "off"),
         ("max_connections", "300"),
     ];
-    let cluster = Cluster::start(Options {
+    let starting = Cluster::start(Options {
         data_dir: folder.path().to_owned(),
         command: "with-postgres".to_owned(),
         binaries: std::env::var_os("SOUK_POSTGRES_BIN").map(Into::into),
         settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-    })
-    .await?;
+    });
+    let cluster = tokio::select! {
+        started = starting => started?,
+        _ = interrupt.recv() => return Err("interrupted".into()),
+        _ = terminate.recv() => return Err("terminated".into()),
+    };
     command.env("DATABASE_URL", cluster.url());
     let status = attend(command, [&mut interrupt, &mut terminate, &mut hang_up]).await;
     cluster.stop().await?;

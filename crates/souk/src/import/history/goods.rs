@@ -75,7 +75,11 @@ impl Goods {
 impl Good {
     /// On sale is what is goods and was sold for something.
     fn status(&self) -> ProductStatus {
-        if self.sold && self.price > 0 && is_goods(&self.code) { ProductStatus::Active } else { ProductStatus::Archived }
+        if self.sold && self.price > 0 && is_goods(&self.code) {
+            ProductStatus::Active
+        } else {
+            ProductStatus::Archived
+        }
     }
 
     /// The product that stands in while the rest of the file is still unknown.
@@ -152,11 +156,14 @@ mod tests {
         let products = goods.into_products(Currency::GBP);
         let told: Vec<_> =
             products.iter().map(|p| (p.title.as_str(), p.variants[0].price.amount, p.status)).collect();
-        assert_eq!(told, [
-            ("New Heart", 120, ProductStatus::Active),
-            ("1a", 90, ProductStatus::Archived),
-            ("Postage", 90, ProductStatus::Archived),
-        ]);
+        assert_eq!(
+            told,
+            [
+                ("New Heart", 120, ProductStatus::Active),
+                ("1a", 90, ProductStatus::Archived),
+                ("Postage", 90, ProductStatus::Archived),
+            ]
+        );
     }
 
     #[test]

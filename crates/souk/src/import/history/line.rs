@@ -9,8 +9,16 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::import::amount;
 
 /// The columns of the Online Retail data set, in its order.
-pub(crate) const COLUMNS: [&str; 8] =
-    ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"];
+pub(crate) const COLUMNS: [&str; 8] = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+];
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
 /// Where the columns of a file are.
@@ -89,7 +97,8 @@ impl Columns {
         }
         let quantity = amount::whole(quantity).and_then(|quantity| i32::try_from(quantity).ok());
         // The least number has no positive counterpart.
-        let quantity = quantity.filter(|quantity| *quantity != i32::MIN).ok_or("the quantity is not a whole number")?;
+        let quantity =
+            quantity.filter(|quantity| *quantity != i32::MIN).ok_or("the quantity is not a whole number")?;
         let at = PrimitiveDateTime::parse(at, DATE)
             .map_err(|_| "the date is not one such as 2010-12-01 08:26:00")?
             .assume_utc();
@@ -117,7 +126,9 @@ impl Line<'_> {
         match (Kind::of(self.invoice), quantity, price) {
             (Kind::Adjustment, ..) => Meaning::Rejected("adjustment"),
             (Kind::Cancellation, -1, 1) => Meaning::Return,
-            (Kind::Cancellation, 0 | 1, _) => Meaning::Rejected("cancellation of a quantity that is not negative"),
+            (Kind::Cancellation, 0 | 1, _) => {
+                Meaning::Rejected("cancellation of a quantity that is not negative")
+            }
             (Kind::Cancellation, ..) => Meaning::Rejected("cancellation at a price of zero or less"),
             (Kind::Sale, 1, 1) => Meaning::Sale,
             (Kind::Sale, -1, 0) => Meaning::Rejected("stock write-off: negative quantity at no price"),

@@ -91,7 +91,9 @@ pub(crate) fn read(
         match line {
             Err(reason) => reader.refuse_unreadable(row.line, row.fields, reason)?,
             Ok(line) => {
-                if reader.is_full(line.invoice) && batches.blocking_send(std::mem::take(&mut reader.batch)).is_err() {
+                if reader.is_full(line.invoice)
+                    && batches.blocking_send(std::mem::take(&mut reader.batch)).is_err()
+                {
                     break;
                 }
                 reader.take(row.line, row.fields, &line)?;
@@ -139,7 +141,8 @@ impl Reader<'_> {
         if new {
             self.batch.goods.push(good.clone());
         }
-        let documents = if meaning == Meaning::Return { &mut self.batch.returns } else { &mut self.batch.sales };
+        let documents =
+            if meaning == Meaning::Return { &mut self.batch.returns } else { &mut self.batch.sales };
         documents.of(line).lines.push(DocumentLine {
             position,
             code: Arc::clone(&good.code),
@@ -163,13 +166,18 @@ impl Reader<'_> {
         reason: &'static str,
     ) -> anyhow::Result<()> {
         self.tally.reject(line, reason);
-        self.report.add(number, Outcome::Refused, reason, self.columns.fields(row))
+        self.report.add(number, Outcome::Refused, reason, &self.columns.fields(row))
     }
 
-    fn refuse_unreadable(&mut self, number: u64, row: &StringRecord, reason: &'static str) -> anyhow::Result<()> {
+    fn refuse_unreadable(
+        &mut self,
+        number: u64,
+        row: &StringRecord,
+        reason: &'static str,
+    ) -> anyhow::Result<()> {
         let fields = self.columns.fields(row);
         self.tally.reject_unreadable(fields[0].trim(), reason);
-        self.report.add(number, Outcome::Refused, reason, fields)
+        self.report.add(number, Outcome::Refused, reason, &fields)
     }
 }
 

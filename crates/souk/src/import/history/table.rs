@@ -80,7 +80,8 @@ fn rejected(table: &mut Table, tally: &Tally) {
 }
 
 fn reconciled(table: &mut Table, tally: &Tally, currency: Currency) {
-    let [sales, returns] = [tally.sales, tally.returns].map(|booked| amount::major_units(booked.minor, currency));
+    let [sales, returns] =
+        [tally.sales, tally.returns].map(|booked| amount::major_units(booked.minor, currency));
     let (rejected, rounding) = (tally.rejected_sum(), tally.rounding(currency));
     let lines = tally.sales.lines + tally.returns.lines + rejected.lines;
     table.head("reconciled: each line is rounded by itself, halves away from zero");
@@ -88,7 +89,10 @@ fn reconciled(table: &mut Table, tally: &Tally, currency: Currency) {
     let [sales, returns, rejected, rounding] = amounts;
     let gross = exact(tally.source.amount, currency);
     table.line(&format!("orders {sales}, returns {returns}, not imported {rejected}, rounding {rounding}"));
-    table.line(&format!("  together {gross}, the file's gross, and {} lines, all of the file's", grouped(lines)));
+    table.line(&format!(
+        "  together {gross}, the file's gross, and {} lines, all of the file's",
+        grouped(lines)
+    ));
 }
 
 #[derive(Default)]

@@ -1,8 +1,10 @@
 //! Titles in nice case: till descriptions are all capitals.
 
 /// Words that stay small within a title.
-const SMALL: [&str; 17] =
-    ["a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with", "w"];
+const SMALL: [&str; 17] = [
+    "a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with",
+    "w",
+];
 /// Words that stay capitals.
 const CAPITALS: [&str; 12] = ["BBQ", "CD", "DIY", "DVD", "II", "IV", "LED", "PVC", "TV", "UK", "USA", "VIP"];
 
@@ -40,7 +42,11 @@ fn push_word(title: &mut String, word: &str, first: bool) {
         // After a digit or an apostrophe within a word no capital follows: 12cm, 50's, children's.
         let mut within = false;
         for c in part.chars() {
-            if within { title.extend(c.to_lowercase()) } else { title.push(c) }
+            if within {
+                title.extend(c.to_lowercase())
+            } else {
+                title.push(c)
+            }
             within = within || c.is_alphanumeric();
         }
     }

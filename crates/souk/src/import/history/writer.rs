@@ -81,7 +81,8 @@ impl<'a> Writer<'a> {
                 })
                 .collect(),
         };
-        let new = self.app.orders.import(&Actor::System, &import).await.context("writing a batch of invoices")?;
+        let new =
+            self.app.orders.import(&Actor::System, &import).await.context("writing a batch of invoices")?;
         self.new.customers += new.customers;
         self.new.orders += new.orders;
         self.new.order_lines += new.order_lines;
@@ -124,7 +125,9 @@ impl<'a> Writer<'a> {
             if missing.is_empty() {
                 continue;
             }
-            for (product, put) in missing.iter().zip(catalog.put_products(&actor, self.store, &missing).await?) {
+            for (product, put) in
+                missing.iter().zip(catalog.put_products(&actor, self.store, &missing).await?)
+            {
                 let (variant, _) = put.variants.first().context("a product has no variant")?;
                 self.variants.insert(product.external_ref.clone(), (put.product_id, *variant));
                 self.created.insert(put.product_id);

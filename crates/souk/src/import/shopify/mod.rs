@@ -24,7 +24,8 @@ const WAITING: usize = 2;
 
 pub(crate) async fn run(app: &App, import: &ProductsImport) -> anyhow::Result<()> {
     let source = Source::open(&import.file)?;
-    let columns = Columns::of(source.header()).with_context(|| format!("reading {}", import.file.display()))?;
+    let columns =
+        Columns::of(source.header()).with_context(|| format!("reading {}", import.file.display()))?;
     let report = Report::new(import.report.as_deref(), &import.file, reader::REPORTED.to_vec())?;
     let store = store(app, &import.store, import.currency).await?;
 

@@ -41,7 +41,9 @@ pub(crate) fn assemble(reading: &Reading, rows: &[&StringRecord]) -> (Option<Ass
         let refused: HashSet<usize> =
             remarks.iter().filter(|remark| remark.1 == Outcome::Refused).map(|remark| remark.0).collect();
         remarks.retain(|remark| remark.1 == Outcome::Refused);
-        remarks.extend((0..rows.len()).filter(|at| !refused.contains(at)).map(|at| (at, Outcome::Refused, reason)));
+        remarks.extend(
+            (0..rows.len()).filter(|at| !refused.contains(at)).map(|at| (at, Outcome::Refused, reason)),
+        );
         remarks.sort_unstable_by_key(|remark| remark.0);
     }
     (assembled.ok(), remarks)
@@ -130,8 +132,13 @@ fn status(status: &str, published: &str) -> (ProductStatus, Option<&'static str>
         ("active", _) | ("", "" | "true") => (ProductStatus::Active, None),
         ("draft", _) | ("", "false") => (ProductStatus::Draft, None),
         ("archived", _) => (ProductStatus::Archived, None),
-        ("", _) => (ProductStatus::Draft, Some("\"Published\" is neither true nor false: the product is a draft")),
-        _ => (ProductStatus::Draft, Some("the status is not active, draft or archived: the product is a draft")),
+        ("", _) => {
+            (ProductStatus::Draft, Some("\"Published\" is neither true nor false: the product is a draft"))
+        }
+        _ => (
+            ProductStatus::Draft,
+            Some("the status is not active, draft or archived: the product is a draft"),
+        ),
     }
 }
 

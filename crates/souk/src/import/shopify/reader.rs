@@ -29,7 +29,8 @@ pub(crate) fn read(
     report: Report,
     batches: &Sender<Vec<Assembled>>,
 ) -> anyhow::Result<Read> {
-    let mut reader = Reader { reading, report, batches, batch: Vec::new(), rows: Vec::new(), handles: HashSet::new() };
+    let mut reader =
+        Reader { reading, report, batches, batch: Vec::new(), rows: Vec::new(), handles: HashSet::new() };
     let mut count = 0;
     while let Some(row) = source.next()? {
         count += 1;
@@ -65,7 +66,8 @@ impl Reader<'_> {
             self.refuse(line, row, "there is no handle")?;
             return Ok(true);
         }
-        let of_product = |(_, first): &(u64, StringRecord)| self.reading.columns.get(first, Column::Handle) == handle;
+        let of_product =
+            |(_, first): &(u64, StringRecord)| self.reading.columns.get(first, Column::Handle) == handle;
         if !self.rows.first().is_some_and(of_product) {
             self.finish_product()?;
         }
@@ -85,14 +87,14 @@ impl Reader<'_> {
         let (assembled, remarks) = assemble(self.reading, &records);
         for (at, outcome, reason) in remarks {
             let (line, row) = &rows[at];
-            self.report.add(*line, outcome, reason, fields(self.reading, row))?;
+            self.report.add(*line, outcome, reason, &fields(self.reading, row))?;
         }
         self.batch.extend(assembled);
         Ok(())
     }
 
     fn refuse(&mut self, line: u64, row: &StringRecord, reason: &'static str) -> anyhow::Result<()> {
-        self.report.add(line, Outcome::Refused, reason, fields(self.reading, row))
+        self.report.add(line, Outcome::Refused, reason, &fields(self.reading, row))
     }
 
     fn send(&mut self) -> bool {

@@ -123,7 +123,9 @@ pub(crate) fn read(
 fn compare_at(reason: &'static str) -> &'static str {
     match reason {
         "the price is negative" => "the compare-at price is negative",
-        "the price has more decimals than its currency" => "the compare-at price has more decimals than its currency",
+        "the price has more decimals than its currency" => {
+            "the compare-at price has more decimals than its currency"
+        }
         "the price is too high" => "the compare-at price is too high",
         _ => "the compare-at price is not a number such as 12.50",
     }

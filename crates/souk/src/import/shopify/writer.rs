@@ -78,7 +78,8 @@ impl<'a> Writer<'a> {
                 opening.push(Adjustment { variant_id: *variant_id, quantity, reason: Reason::Opening, note });
             }
         }
-        let made = self.app.inventory.adjust(&Actor::System, &opening).await.context("writing opening stock")?;
+        let made =
+            self.app.inventory.adjust(&Actor::System, &opening).await.context("writing opening stock")?;
         self.totals.stocked += made;
         Ok(())
     }
@@ -88,7 +89,8 @@ impl<'a> Writer<'a> {
         let categories = match &mut self.categories {
             Some(categories) => categories,
             none => {
-                let trees = self.app.catalog.categories(&Actor::System).await.context("reading the categories")?;
+                let trees =
+                    self.app.catalog.categories(&Actor::System).await.context("reading the categories")?;
                 let top_level = i32::try_from(trees.len()).unwrap_or(i32::MAX);
                 let mut by_slug = HashMap::new();
                 collect(&trees, &mut by_slug);
@@ -99,8 +101,12 @@ impl<'a> Writer<'a> {
         if let Some(id) = categories.by_slug.get(&slug) {
             return Ok(*id);
         }
-        let put =
-            PutCategory { slug: slug.clone(), name: name.to_owned(), parent_id: None, position: categories.top_level };
+        let put = PutCategory {
+            slug: slug.clone(),
+            name: name.to_owned(),
+            parent_id: None,
+            position: categories.top_level,
+        };
         let id = self.app.catalog.put_category(&Actor::System, put).await.context("making a category")?;
         categories.top_level = categories.top_level.saturating_add(1);
         categories.by_slug.insert(slug, id);

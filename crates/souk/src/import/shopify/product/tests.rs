@@ -26,13 +26,14 @@ fn puts_the_rows_of_a_product_together() {
     assert_eq!(options, [("Size", "Small/Large".to_owned()), ("Colour", "Blue".to_owned())]);
     let variants: Vec<_> = product.variants.iter().map(|v| (v.options.join("/"), v.price.amount)).collect();
     assert_eq!(variants, [("Small/Blue".to_owned(), 1250), ("Large/Blue".to_owned(), 1500)]);
-    let before: Vec<_> = product.variants.iter().map(|v| v.compare_at_price.map(|price| price.amount)).collect();
+    let before: Vec<_> =
+        product.variants.iter().map(|v| v.compare_at_price.map(|price| price.amount)).collect();
     assert_eq!(before, [None, Some(2000)]);
     assert_eq!(product.variants[0].weight_grams, 90);
-    assert_eq!(product.images.iter().map(|i| i.url.as_str()).collect::<Vec<_>>(), [
-        "https://x.test/1.jpg",
-        "https://x.test/2.jpg"
-    ]);
+    assert_eq!(
+        product.images.iter().map(|i| i.url.as_str()).collect::<Vec<_>>(),
+        ["https://x.test/1.jpg", "https://x.test/2.jpg"]
+    );
 }
 
 #[test]
@@ -59,33 +60,36 @@ fn reports_bad_rows_and_imports_the_others() {
     let Assembled { product, stock, .. } = product.unwrap();
     assert_eq!((product.variants.len(), stock), (1, vec![0]));
     assert_eq!(product.options[0].values, ["Huge"]);
-    assert_eq!(remarks, [
-        (0, Outcome::Refused, "the price has more decimals than its currency"),
-        (1, Outcome::Refused, "the price is negative"),
-        (2, Outcome::Mended, "the quantity is negative: the stock is none"),
-        (3, Outcome::Refused, "another row of the product has the same options"),
-        (4, Outcome::Refused, "there is no price"),
-        (5, Outcome::Refused, "an option has no value"),
-        (6, Outcome::Refused, "the quantity is not a whole number up to a billion"),
-        (7, Outcome::Mended, "an image is not at an http or https address: it is left out"),
-        (8, Outcome::Refused, "the row has neither a variant nor an image"),
-    ]);
+    assert_eq!(
+        remarks,
+        [
+            (0, Outcome::Refused, "the price has more decimals than its currency"),
+            (1, Outcome::Refused, "the price is negative"),
+            (2, Outcome::Mended, "the quantity is negative: the stock is none"),
+            (3, Outcome::Refused, "another row of the product has the same options"),
+            (4, Outcome::Refused, "there is no price"),
+            (5, Outcome::Refused, "an option has no value"),
+            (6, Outcome::Refused, "the quantity is not a whole number up to a billion"),
+            (7, Outcome::Mended, "an image is not at an http or https address: it is left out"),
+            (8, Outcome::Refused, "the row has neither a variant nor an image"),
+        ]
+    );
 }
 
 #[test]
 fn reports_every_row_of_a_product_that_can_not_be_made() {
     let (product, remarks) = assembled(&["a|||||Size|S|||1||||", "a||||||L|||1||||"]);
     assert!(product.is_none());
-    assert_eq!(remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(), [
-        (0, "the product has no title"),
-        (1, "the product has no title")
-    ]);
+    assert_eq!(
+        remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(),
+        [(0, "the product has no title"), (1, "the product has no title")]
+    );
     let (product, remarks) = assembled(&["a|A|||weird|Size|S|||||||", "a||||||||||||https://x.test/1.jpg|1"]);
     assert!(product.is_none());
-    assert_eq!(remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(), [
-        (0, "there is no price"),
-        (1, "the product has no variant that can be imported"),
-    ]);
+    assert_eq!(
+        remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(),
+        [(0, "there is no price"), (1, "the product has no variant that can be imported"),]
+    );
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! What a charge promises.
+
+use payments::{DeclineCode, Error, PaymentId, PaymentState, PaymentToken};
+use platform::{Currency, Money};
+use testkit::TestApp;
+use tokio::task::JoinSet;
+
+const PRICE: Money = Money::new(1999, Currency::GBP);
+
+fn token(text: &str) -> PaymentToken {
+    PaymentToken::presented(text)
+}
+
+/// However often, and however concurrently, a payment is asked for, the provider charges once.
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_once() {
+    let test = TestApp::start().await;
+    let id: PaymentId = test.app.sources.id();
+    let mut askers = JoinSet::new();
+    for _ in 0..8 {
+        let payments = test.app.payments.clone();
+        askers.spawn(async move { payments.charge(id, PRICE, &token("tok_visa")).await.unwrap() });
+    }
+    let answers = askers.join_all().await;
+    assert!(answers.iter().all(|answer| answer.state == PaymentState::Succeeded));
+    assert!(answers.iter().all(|answer| answer.reference == answers[0].reference));
+    let charges: i64 = sqlx::query_scalar("SELECT count(*) FROM payments.sandbox_charges")
+        .fetch_one(test.app.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(charges, 1);
+    let other = Money::new(1, Currency::GBP);
+    assert!(matches!(test.app.payments.charge(id, other, &token("tok_visa")).await, Err(Error::AmountChanged)));
+}
+
+/// A declined payment stays declined, whatever token it is asked for with later.
+#[tokio::test(flavor = "multi_thread")]
+async fn declines_stay() {
+    let test = TestApp::start().await;
+    for (name, code) in [
+        ("tok_chargeDeclined", DeclineCode::CardDeclined),
+        ("tok_chargeDeclinedInsufficientFunds", DeclineCode::InsufficientFunds),
+        ("tok_chargeDeclinedExpiredCard", DeclineCode::ExpiredCard),
+        ("tok_chargeDeclinedIncorrectCvc", DeclineCode::IncorrectCvc),
+        ("tok_chargeDeclinedProcessingError", DeclineCode::ProcessingError),
+    ] {
+        let id: PaymentId = test.app.sources.id();
+        let first = test.app.payments.charge(id, PRICE, &token(name)).await.unwrap();
+        let again = test.app.payments.charge(id, PRICE, &token("tok_visa")).await.unwrap();
+        assert_eq!((first.state, again.state), (PaymentState::Declined(code), PaymentState::Declined(code)));
+    }
+    test.finish().await;
+}
+
+/// What the provider could never charge is refused before anything is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn refuses_card_numbers_and_unknown_tokens() {
+    let test = TestApp::start().await;
+    for number in ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005"] {
+        assert!(matches!(test.app.payments.check(&token(number)), Err(Error::CardNumber)), "{number}");
+        assert!(!format!("{:?}", token(number)).contains('4'), "a token is never logged");
+    }
+    for unknown in ["", "tok_", "tok_VISA", "pm_card_visa"] {
+        assert!(matches!(test.app.payments.check(&token(unknown)), Err(Error::UnknownToken)), "{unknown}");
+    }
+    test.finish().await;
+}

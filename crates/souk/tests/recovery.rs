@@ -1,0 +1,222 @@
+//! A crash between any two steps of a purchase: nothing is lost, nothing happens twice, nothing stays stuck.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use catalog::VariantId;
+use inventory::{Adjustment, Inventory, Line, ReservationId, ReservationState};
+use orders::{Checkout, Error, IdempotencyKey, Orders};
+use payments::{Payment, PaymentId, PaymentToken, Payments};
+use platform::{Actor, Money, Violation};
+use testkit::{NewProduct, TestApp, address};
+use time::Duration;
+
+/// Doors between the steps. The power fails at one of them, and then at all after it.
+#[derive(Default)]
+struct Doors {
+    passed: AtomicUsize,
+    broken: usize,
+}
+
+impl Doors {
+    fn is_open(&self) -> bool {
+        self.passed.fetch_add(1, Ordering::SeqCst) < self.broken
+    }
+}
+
+struct FailingInventory(Arc<dyn Inventory>, Arc<Doors>);
+struct FailingPayments(Arc<dyn Payments>, Arc<Doors>);
+
+fn power_failure() -> sqlx::Error {
+    sqlx::Error::PoolClosed
+}
+
+/// Runs a step between two doors: the power fails before it or after it.
+macro_rules! between_doors {
+    ($doors:expr, $step:expr) => {{
+        if !$doors.is_open() {
+            return Err(power_failure().into());
+        }
+        let outcome = $step.await;
+        if !$doors.is_open() {
+            return Err(power_failure().into());
+        }
+        outcome
+    }};
+}
+
+#[async_trait]
+impl Inventory for FailingInventory {
+    async fn available(&self, variants: &[VariantId]) -> Result<HashMap<VariantId, i64>, inventory::Error> {
+        self.0.available(variants).await
+    }
+    async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, inventory::Error> {
+        self.0.adjust(actor, adjustments).await
+    }
+    async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), inventory::Error> {
+        between_doors!(self.1, self.0.reserve(id, lines))
+    }
+    async fn sell(&self, id: ReservationId) -> Result<(), inventory::Error> {
+        between_doors!(self.1, self.0.sell(id))
+    }
+    async fn release(&self, id: ReservationId) -> Result<(), inventory::Error> {
+        between_doors!(self.1, self.0.release(id))
+    }
+    async fn states(
+        &self,
+        ids: &[ReservationId],
+    ) -> Result<HashMap<ReservationId, ReservationState>, inventory::Error> {
+        self.0.states(ids).await
+    }
+    async fn held(
+        &self,
+        after: Option<ReservationId>,
+        limit: i64,
+    ) -> Result<Vec<ReservationId>, inventory::Error> {
+        self.0.held(after, limit).await
+    }
+    async fn verify(&self) -> Result<Vec<Violation>, inventory::Error> {
+        self.0.verify().await
+    }
+}
+
+#[async_trait]
+impl Payments for FailingPayments {
+    fn check(&self, token: &PaymentToken) -> Result<(), payments::Error> {
+        self.0.check(token)
+    }
+    async fn charge(
+        &self,
+        id: PaymentId,
+        amount: Money,
+        token: &PaymentToken,
+    ) -> Result<Payment, payments::Error> {
+        between_doors!(self.1, self.0.charge(id, amount, token))
+    }
+    async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, payments::Error> {
+        self.0.payments(ids).await
+    }
+    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, payments::Error> {
+        self.0.succeeded(after, limit).await
+    }
+    async fn verify(&self) -> Result<Vec<Violation>, payments::Error> {
+        self.0.verify().await
+    }
+}
+
+/// The orders of a node whose power fails at door number `broken`.
+fn failing_node(test: &TestApp, broken: usize) -> Arc<dyn Orders> {
+    let doors = Arc::new(Doors { broken, ..Doors::default() });
+    orders::service(
+        test.app.database.clone(),
+        test.app.sources.clone(),
+        Arc::clone(&test.app.catalog),
+        Arc::new(FailingInventory(Arc::clone(&test.app.inventory), Arc::clone(&doors))),
+        Arc::new(FailingPayments(Arc::clone(&test.app.payments), doors)),
+        orders::Settings::default(),
+    )
+}
+
+async fn purchase(test: &TestApp, variant: VariantId, token: Option<&str>) -> (Actor, Checkout) {
+    let (cart, secret) = test.app.orders.create_cart(&Actor::stranger(), None).await.unwrap();
+    let actor = Actor::holder(secret);
+    let one = 1.try_into().unwrap();
+    test.app.orders.add_item(&actor, cart.id, variant, one, None).await.unwrap();
+    let checkout = Checkout {
+        cart_id: cart.id,
+        key: IdempotencyKey::parse("k").unwrap(),
+        email: "ada@example.com".parse().unwrap(),
+        shipping_address: address(),
+        billing_address: None,
+        token: token.map(PaymentToken::presented),
+    };
+    (actor, checkout)
+}
+
+/// Whichever step the power fails at, recovery brings a good purchase to `paid`, charged once, and the
+/// buyer who asks again gets that order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_any_step_is_recovered() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 100, ..NewProduct::default() }).await;
+    for door in 0..6 {
+        let (actor, checkout) = purchase(&test, variant, Some("tok_visa")).await;
+        let failed = failing_node(&test, door).checkout(&actor, checkout.clone()).await;
+        assert!(matches!(failed, Err(Error::Unfinished(_))), "door {door}: {failed:?}");
+        test.clock.advance(Duration::seconds(11));
+        test.run_jobs().await;
+        let answer = test.app.orders.checkout(&actor, checkout).await.unwrap();
+        assert!(answer.replayed, "door {door}");
+        assert_eq!(answer.order.status, orders::OrderState::Paid, "door {door}");
+    }
+    assert_eq!(test.available(variant).await, 94);
+    let charges: i64 = sqlx::query_scalar("SELECT count(*) FROM payments.sandbox_charges")
+        .fetch_one(test.app.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(charges, 6);
+    test.finish().await;
+}
+
+/// Whichever step the power fails at, a declined purchase ends as rejected with its stock given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_around_a_decline_is_recovered() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 1, ..NewProduct::default() }).await;
+    for door in 0..6 {
+        let (actor, checkout) = purchase(&test, variant, Some("tok_chargeDeclined")).await;
+        let failed = failing_node(&test, door).checkout(&actor, checkout.clone()).await;
+        assert!(matches!(failed, Err(Error::Unfinished(_))), "door {door}: {failed:?}");
+        test.clock.advance(Duration::seconds(11));
+        test.run_jobs().await;
+        let answer = test.app.orders.checkout(&actor, checkout).await;
+        let Err(Error::Failed(failure)) = answer else { panic!("door {door}: {answer:?}") };
+        assert_eq!(failure.reason, "payments/card_declined", "door {door}");
+        assert_eq!(test.available(variant).await, 1, "door {door}");
+    }
+    test.finish().await;
+}
+
+/// Power fails while an unpaid order is being expired: it expires all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_around_an_expiry_is_recovered() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 1, ..NewProduct::default() }).await;
+    for door in 0..2 {
+        let (actor, checkout) = purchase(&test, variant, None).await;
+        let placed = test.app.orders.checkout(&actor, checkout).await.unwrap().order;
+        assert_eq!(placed.status, orders::OrderState::AwaitingPayment);
+        test.clock.advance(Duration::minutes(16));
+        assert_eq!(failing_node(&test, door).recover().await.unwrap(), 0, "door {door}");
+        test.clock.advance(Duration::seconds(11));
+        test.run_jobs().await;
+        let order = test.app.orders.order(&actor, placed.id).await.unwrap();
+        assert_eq!(order.status, orders::OrderState::Expired, "door {door}");
+        assert_eq!(test.available(variant).await, 1, "door {door}");
+    }
+    test.finish().await;
+}
+
+/// Recovery and the request itself may work on one order at the same time, on several nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_carry_one_order_at_the_same_time() {
+    let settings = orders::Settings { step_deadline: std::time::Duration::ZERO, ..orders::Settings::default() };
+    let test = TestApp::with(settings).await;
+    let other = test.other_node().await;
+    let variant = test.product(NewProduct { stock: 20, ..NewProduct::default() }).await;
+    for _ in 0..10 {
+        let (actor, checkout) = purchase(&test, variant, Some("tok_visa")).await;
+        let recovering = async {
+            for _ in 0..5 {
+                other.orders.recover().await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        let (answer, ()) = tokio::join!(test.app.orders.checkout(&actor, checkout), recovering);
+        assert_eq!(answer.unwrap().order.status, orders::OrderState::Paid);
+    }
+    assert_eq!(test.available(variant).await, 10);
+    test.finish().await;
+}
