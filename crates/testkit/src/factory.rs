@@ -1,11 +1,14 @@
 //! Things that tests need to be there.
 
-use catalog::{Image, NewStore, ProductStatus, PutProduct, PutVariant, StoreId, VariantId};
+use catalog::{
+    CategoryId, Image, NewStore, ProductStatus, PutCategory, PutProduct, PutResult, PutVariant, StoreId, VariantId,
+};
 use inventory::{Adjustment, Reason};
 use orders::Address;
 use platform::{Actor, Currency, Money, Slug};
+use serde_json::{Value, json};
 
-use crate::TestApp;
+use crate::{Answer, TestApp};
 
 /// A product with one variant.
 #[derive(Clone, Debug)]
@@ -41,6 +44,42 @@ pub fn address() -> Address {
     }
 }
 
+/// An active product with one variant, to be changed before it is put.
+pub fn product(slug: &str, price: Money) -> PutProduct {
+    PutProduct {
+        external_ref: slug.to_owned(),
+        slug: slug.parse().expect("a slug"),
+        title: format!("The {slug}"),
+        description: "Made for a test.".to_owned(),
+        vendor: None,
+        tags: Vec::new(),
+        status: ProductStatus::Active,
+        options: Vec::new(),
+        images: vec![Image { url: "/media/test.svg".to_owned(), alt: "A test".to_owned() }],
+        categories: Vec::new(),
+        variants: vec![PutVariant { sku: Some(slug.to_uppercase()), ..variant(&[], price) }],
+        created_at: None,
+    }
+}
+
+/// A variant with these values of its product's options.
+pub fn variant(options: &[&str], price: Money) -> PutVariant {
+    PutVariant {
+        sku: None,
+        barcode: None,
+        options: options.iter().copied().map(str::to_owned).collect(),
+        price,
+        compare_at_price: None,
+        weight_grams: 100,
+        image_url: None,
+    }
+}
+
+/// What a buyer sends to buy a basket.
+pub fn purchase(token: &str) -> Value {
+    json!({"email": "ada@example.com", "shipping_address": address(), "payment": {"token": token}})
+}
+
 impl TestApp {
     /// A store that sells in this currency; made if missing.
     pub async fn store(&self, slug: &str, currency: Currency) -> StoreId {
@@ -63,33 +102,41 @@ impl TestApp {
     /// Makes or changes a product of a store. Gives its variant.
     pub async fn product_of(&self, store: StoreId, currency: Currency, product: NewProduct) -> VariantId {
         let put = PutProduct {
-            external_ref: product.slug.to_owned(),
-            slug: product.slug.parse().expect("a slug"),
-            title: format!("The {}", product.slug),
-            description: "Made for a test.".to_owned(),
-            vendor: None,
-            tags: Vec::new(),
             status: product.status,
-            options: Vec::new(),
-            images: vec![Image { url: "/media/test.svg".to_owned(), alt: "A test".to_owned() }],
-            categories: Vec::new(),
-            variants: vec![PutVariant {
-                sku: Some(product.slug.to_uppercase()),
-                barcode: None,
-                options: Vec::new(),
-                price: Money::new(product.price, currency),
-                compare_at_price: None,
-                weight_grams: 100,
-                image_url: None,
-            }],
-            created_at: None,
+            ..self::product(product.slug, Money::new(product.price, currency))
         };
-        let results =
-            self.app.catalog.put_products(&Actor::System, store, &[put]).await.expect("the product can be put");
-        let variant = results[0].variants[0].0;
+        let variant = self.put(store, put).await.variants[0].0;
         self.adjust(variant, product.stock, Reason::Opening).await;
         self.run_jobs().await;
         variant
+    }
+
+    /// Makes or changes a product as it is given; it has no stock.
+    pub async fn put(&self, store: StoreId, product: PutProduct) -> PutResult {
+        let mut results =
+            self.app.catalog.put_products(&Actor::System, store, &[product]).await.expect("the product can be put");
+        results.remove(0)
+    }
+
+    /// A category, at the top or below another; made or changed.
+    pub async fn category(&self, slug: &str, parent: Option<CategoryId>) -> CategoryId {
+        let slug: Slug = slug.parse().expect("a slug");
+        let put = PutCategory { name: format!("All {slug}"), slug, parent_id: parent, position: 0 };
+        self.app.catalog.put_category(&Actor::System, put).await.expect("the category can be put")
+    }
+
+    /// Puts units into a new basket, through HTTP. Gives the basket's token.
+    pub async fn basket(&self, variant: VariantId, quantity: i64) -> String {
+        let body = json!({"variant_id": variant, "quantity": quantity});
+        let answer = self.post("/api/v1/shopping_basket/products", &[], &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.header("x-cart-token").to_owned()
+    }
+
+    /// Buys what is in a basket, through HTTP.
+    pub async fn check_out(&self, basket: &str, key: &str, token: &str) -> Answer {
+        let headers = [("x-cart-token", basket), ("idempotency-key", key)];
+        self.post("/api/v1/shopping_basket/checkout", &headers, &purchase(token)).await
     }
 
     /// Changes what is on hand.

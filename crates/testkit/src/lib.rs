@@ -11,6 +11,6 @@ mod time_and_chance;
 
 pub use app::TestApp;
 pub use database::TestDatabase;
-pub use factory::{NewProduct, address};
+pub use factory::{NewProduct, address, product, purchase, variant};
 pub use http::Answer;
 pub use time_and_chance::{FakeClock, SeededEntropy};

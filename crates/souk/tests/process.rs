@@ -1,0 +1,307 @@
+//! The program itself: started, stopped, killed and started again, with its embedded PostgreSQL.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::address;
+use tokio::task::JoinSet;
+
+/// A data folder that the account which runs a root's PostgreSQL can reach.
+fn data_folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("souk-test-")
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir_in("/tmp")
+        .unwrap()
+}
+
+/// A command of the program on this data folder, with nothing taken from the environment.
+fn souk(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", data)
+        .env("SOUK_DATA_DIR", data)
+        .current_dir(data);
+    command
+}
+
+fn output(data: &Path, arguments: &[&str]) -> (bool, String, String) {
+    let Output { status, stdout, stderr } = souk(data, arguments).output().unwrap();
+    (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A running `souk serve`.
+struct Server {
+    child: Child,
+    base: String,
+    ops: String,
+    client: Client,
+}
+
+impl Server {
+    async fn start(data: &Path) -> Self {
+        let (port, ops_port) = (free_port(), free_port());
+        let child = souk(data, &["serve", "--demo"])
+            .env("SOUK_LISTEN", format!("127.0.0.1:{port}"))
+            .env("SOUK_OPS_LISTEN", format!("127.0.0.1:{ops_port}"))
+            .env("SOUK_STEP_DEADLINE_SECONDS", "1")
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(data.join("serve.log")).unwrap())
+            .spawn()
+            .unwrap();
+        let base = format!("http://127.0.0.1:{port}");
+        let server = Self { child, base, ops: format!("http://127.0.0.1:{ops_port}"), client: Client::new() };
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok(answer) = server.client.get(format!("{}/readyz", server.ops)).send().await
+                && answer.status() == StatusCode::OK
+            {
+                return server;
+            }
+            let log = || std::fs::read_to_string(data.join("serve.log")).unwrap_or_default();
+            assert!(Instant::now() < patience, "souk serve did not come up: {}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, cart: &str, key: &str, body: &Value) -> reqwest::Result<(StatusCode, String, Value)> {
+        let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
+        if !cart.is_empty() {
+            request = request.header("x-cart-token", cart).header("idempotency-key", key);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let token = response.headers().get("x-cart-token").map_or("", |token| token.to_str().unwrap()).to_owned();
+        Ok((status, token, response.json().await?))
+    }
+
+    /// Variant and stock of the product that has ten.
+    async fn teapot(&self) -> (String, i64) {
+        let product = self.get("/api/v1/products/last-ten-teapot").await;
+        let variant = &product["variants"][0];
+        (variant["id"].as_str().unwrap().to_owned(), variant["available"].as_i64().unwrap())
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Stops it as a service manager would; gives whether it ended well.
+    fn stop(mut self) -> bool {
+        self.signal("-TERM");
+        self.child.wait().unwrap().success()
+    }
+
+    /// Takes the power away.
+    fn kill(mut self) {
+        self.signal("-KILL");
+        self.child.wait().unwrap();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn purchase() -> Value {
+    json!({"email": "ada@example.com", "shipping_address": address(), "payment": {"token": "tok_visa"}})
+}
+
+/// One data folder has one Souk; commands work beside it and without it; it stops cleanly and starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_souk_per_data_folder() {
+    let data = data_folder();
+    let server = Server::start(data.path()).await;
+    let (second_ok, _, second) = output(data.path(), &["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+    assert!(!second_ok);
+    assert!(second.contains("in use") && second.contains(&server.child.id().to_string()), "{second}");
+    let (ok, beside, error) = output(data.path(), &["verify"]);
+    assert!(ok && beside.contains("All invariants hold."), "{beside}{error}");
+    let (_, stock) = server.teapot().await;
+    assert_eq!(stock, 10);
+    assert!(server.stop(), "a polite stop is a success");
+
+    let (ok, without, error) = output(data.path(), &["verify", "--json"]);
+    assert!(ok, "{error}");
+    assert_eq!(serde_json::from_str::<Value>(&without).unwrap(), json!({"ok": true, "violations": []}));
+    let server = Server::start(data.path()).await;
+    assert_eq!(server.get("/api/v1/products?per_page=1").await["total"].as_i64().unwrap(), 227);
+    assert!(server.stop());
+}
+
+/// Power fails in the middle of a rush for the last ten: no acknowledged order is lost, none is doubled,
+/// nothing stays stuck, and not one too many is sold.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_in_a_rush() {
+    let data = data_folder();
+    let mut server = Server::start(data.path()).await;
+    let (teapot, _) = server.teapot().await;
+    let mut carts = Vec::new();
+    for _ in 0..100 {
+        let body = json!({"variant_id": teapot, "quantity": 1});
+        carts.push(server.post("/api/v1/shopping_basket/products", "", "", &body).await.unwrap().1);
+    }
+    let mut acknowledged: Vec<Option<String>> = vec![None; carts.len()];
+    for milliseconds in [15, 40, 90] {
+        let mut requests = JoinSet::new();
+        for (buyer, cart) in carts.iter().cloned().enumerate() {
+            let (client, base) = (server.client.clone(), server.base.clone());
+            requests.spawn(async move {
+                let answer = client
+                    .post(format!("{base}/api/v1/shopping_basket/checkout"))
+                    .header("x-cart-token", cart)
+                    .header("idempotency-key", format!("buyer-{buyer}"))
+                    .json(&purchase())
+                    .send()
+                    .await;
+                match answer {
+                    Ok(answer) if answer.status() == StatusCode::CREATED => {
+                        let order = answer.json::<Value>().await.ok()?;
+                        Some((buyer, order["id"].as_str()?.to_owned()))
+                    }
+                    _ => None,
+                }
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        server.kill();
+        for (buyer, order) in requests.join_all().await.into_iter().flatten() {
+            let before = acknowledged[buyer].get_or_insert_with(|| order.clone());
+            assert_eq!(*before, order, "buyer {buyer} was told of two orders");
+        }
+        server = Server::start(data.path()).await;
+    }
+    // Everybody asks again, as a good client does; those who were told of an order get the same one.
+    let (mut paid, mut refused) = (0, 0);
+    for (buyer, cart) in carts.iter().enumerate() {
+        let key = format!("buyer-{buyer}");
+        let patience = Instant::now() + Duration::from_secs(30);
+        loop {
+            let (status, _, answer) =
+                server.post("/api/v1/shopping_basket/checkout", cart, &key, &purchase()).await.unwrap();
+            match status {
+                StatusCode::CREATED => {
+                    paid += 1;
+                    if let Some(order) = &acknowledged[buyer] {
+                        assert_eq!(answer["id"].as_str().unwrap(), order);
+                    }
+                }
+                StatusCode::CONFLICT if answer["code"] == "inventory/out_of_stock" => {
+                    assert_eq!(acknowledged[buyer], None, "buyer {buyer} had an order and lost it");
+                    refused += 1;
+                }
+                _ => {
+                    assert!(Instant::now() < patience, "buyer {buyer} is stuck: {answer}");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    assert_eq!((paid, refused), (10, 90));
+    assert_eq!(server.teapot().await.1, 0);
+    let (ok, report, error) = output(data.path(), &["verify"]);
+    assert!(ok, "{report}{error}");
+    assert!(server.stop());
+}
+
+/// A request in flight is finished before Souk stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_finishes_requests_in_flight() {
+    let data = data_folder();
+    let server = Server::start(data.path()).await;
+    let products = server.get("/api/v2/products?in_stock=true&first=100&sort=title").await;
+    let variants = products["data"].as_array().unwrap().iter().flat_map(|product| product["variants"].as_array().unwrap());
+    let variant = variants.max_by_key(|variant| variant["available"].as_i64().unwrap()).unwrap()["id"].clone();
+    let body = json!({"variant_id": variant, "quantity": 1});
+    let mut carts = Vec::new();
+    for _ in 0..8 {
+        carts.push(server.post("/api/v1/shopping_basket/products", "", "", &body).await.unwrap().1);
+    }
+    let mut requests = JoinSet::new();
+    for cart in carts {
+        let (client, base) = (server.client.clone(), server.base.clone());
+        requests.spawn(async move {
+            client
+                .post(format!("{base}/api/v1/shopping_basket/checkout"))
+                .header("x-cart-token", cart)
+                .header("idempotency-key", "k")
+                .json(&purchase())
+                .send()
+                .await
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(server.stop());
+    for answer in requests.join_all().await {
+        // A connection that had not been taken yet is refused; one that had gets its whole answer.
+        match answer {
+            Ok(answer) => {
+                let answer = answer.json::<Value>().await.unwrap();
+                assert!(answer["id"].is_string(), "{answer}");
+            }
+            Err(error) => assert!(error.is_connect() || error.is_request(), "{error:?}"),
+        }
+    }
+    let (ok, report, error) = output(data.path(), &["verify"]);
+    assert!(ok, "{report}{error}");
+}
+
+/// Flags win over the environment, the environment over the file; secrets are masked; mistakes are named.
+#[test]
+fn configuration_is_layered_and_checked() {
+    let data = data_folder();
+    std::fs::write(data.path().join("souk.toml"), "cache_bytes = 1\nlog_filter = \"warn\"\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    let config = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = souk(data.path(), arguments);
+        command.envs(variables.iter().copied());
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (ok, shown, error) = config(
+        &["config", "--log-filter", "debug"],
+        &[("SOUK_LISTEN", "127.0.0.1:2"), ("DATABASE_URL", "postgres://me:s3cret@db/souk")],
+    );
+    assert!(ok, "{error}");
+    for line in [
+        "cache_bytes = 1  # souk.toml",
+        "log_filter = \"debug\"  # flag",
+        "listen = \"127.0.0.1:2\"  # environment",
+        "ops_listen = \"127.0.0.1:3001\"  # default",
+        "database_url = \"postgres://me:***@db/souk\"  # environment",
+    ] {
+        assert!(shown.contains(line), "{line} is not in {shown}");
+    }
+    assert!(!shown.contains("s3cret"));
+
+    for (file, variables, named) in [
+        ("lisen = \"127.0.0.1:1\"", vec![], "lisen"),
+        ("listen = \"here\"", vec![], "listen"),
+        ("cache_bytes = \"many\"", vec![], "cache_bytes"),
+        ("step_deadline_seconds = 0", vec![], "step_deadline_seconds"),
+        ("", vec![("SOUK_LISEN", "127.0.0.1:1")], "lisen"),
+        ("", vec![("SOUK_DATABASE_CONNECTIONS", "x")], "database_connections"),
+        ("", vec![("DATABASE_URL", "mysql://db/souk")], "database_url"),
+    ] {
+        std::fs::write(data.path().join("souk.toml"), file).unwrap();
+        let (ok, _, error) = config(&["config"], &variables);
+        assert!(!ok && error.contains(named), "{file} {variables:?}: {error}");
+    }
+    let (ok, _, error) = config(&["config", "--config", "nowhere.toml"], &[]);
+    assert!(!ok && error.contains("nowhere.toml"), "{error}");
+}
