@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::cache;
 use crate::problem::Problem;
 
 #[derive(RustEmbed)]
@@ -40,8 +41,10 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     };
     let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("\"{hash}\"");
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return axum::http::StatusCode::NOT_MODIFIED.into_response();
+    let fixed = [(header::CACHE_CONTROL, "public, max-age=3600"), (header::VARY, "accept-encoding")];
+    let known = headers.get(header::IF_NONE_MATCH).zip(HeaderValue::from_str(&etag).ok());
+    if let Some(name) = known.and_then(|(known, etag)| cache::named(known, &etag)) {
+        return (StatusCode::NOT_MODIFIED, fixed, [(header::ETAG, name)]).into_response();
     }
     let kind = match name.rsplit_once('.').map(|(_, extension)| extension) {
         Some("css") => "text/css; charset=utf-8",
@@ -49,8 +52,8 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let fixed = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=3600"), (header::VARY, "accept-encoding")];
-    let mut response = (fixed, [(header::ETAG, etag)], file.data.into_owned()).into_response();
+    let own = [(header::CONTENT_TYPE, kind), (header::ETAG, etag.as_str())];
+    let mut response = (fixed, own, file.data.into_owned()).into_response();
     if compressed {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
     }

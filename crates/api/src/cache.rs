@@ -166,11 +166,11 @@ fn header_value(text: &str) -> HeaderValue {
 }
 
 fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Response {
-    let unchanged = match request.get(header::IF_NONE_MATCH) {
-        Some(known) => matches(known, &answer.etag),
-        None => not_modified_since(request, answer.made_at),
+    let known = match request.get(header::IF_NONE_MATCH) {
+        Some(known) => named(known, &answer.etag),
+        None => not_modified_since(request, answer.made_at).then(|| answer.etag.clone()),
     };
-    let mut response = if unchanged {
+    let mut response = if known.is_some() {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
@@ -180,7 +180,8 @@ fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Respons
         response
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, answer.etag.clone());
+    headers.insert(header::ETAG, known.unwrap_or_else(|| answer.etag.clone()));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
     headers.insert("surrogate-key", answer.surrogate_key.clone());
     if let Some(link) = &answer.link {
@@ -199,13 +200,22 @@ const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'_>] = time::mac
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
 
-/// Whether `If-None-Match` names this entity, in whatever encoding it was sent.
-fn matches(known: &HeaderValue, etag: &HeaderValue) -> bool {
-    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else { return false };
-    known.split(',').map(str::trim).any(|one| {
+/// The name under which `If-None-Match` knows this entity, in whatever encoding it was sent. A 304 repeats
+/// it, so that a cache finds the answer it is about (RFC 9111, 4.3.4).
+pub(crate) fn named(known: &HeaderValue, etag: &HeaderValue) -> Option<HeaderValue> {
+    let (known, plain_etag) = (known.to_str().ok()?, etag.to_str().ok()?);
+    known.split(',').map(str::trim).find_map(|one| {
         let one = one.strip_prefix("W/").unwrap_or(one);
-        let plain = one.strip_suffix('"').and_then(|one| one.strip_suffix("-gzip").or_else(|| one.strip_suffix("-br")));
-        one == "*" || one == etag || plain.is_some_and(|plain| etag.strip_suffix('"') == Some(plain))
+        let plain = one
+            .strip_suffix('"')
+            .and_then(|one| one.strip_suffix("-gzip").or_else(|| one.strip_suffix("-br")));
+        if one == "*" || one == plain_etag {
+            Some(etag.clone())
+        } else if plain.is_some() && plain == plain_etag.strip_suffix('"') {
+            HeaderValue::from_str(one).ok()
+        } else {
+            None
+        }
     })
 }
 
@@ -242,11 +252,17 @@ mod tests {
     #[test]
     fn knows_an_entity_in_each_encoding() {
         let etag = HeaderValue::from_static("\"abc\"");
-        for known in ["\"abc\"", "W/\"abc\"", "\"x\", \"abc-gzip\"", "\"abc-br\"", "*"] {
-            assert!(matches(&HeaderValue::from_str(known).unwrap(), &etag), "{known}");
+        for (known, name) in [
+            ("\"abc\"", "\"abc\""),
+            ("W/\"abc\"", "\"abc\""),
+            ("\"x\", \"abc-gzip\"", "\"abc-gzip\""),
+            ("\"abc-br\"", "\"abc-br\""),
+            ("*", "\"abc\""),
+        ] {
+            assert_eq!(named(&HeaderValue::from_static(known), &etag).unwrap(), name);
         }
-        for unknown in ["\"abcd\"", "abc", "\"abc-zstd2\""] {
-            assert!(!matches(&HeaderValue::from_str(unknown).unwrap(), &etag), "{unknown}");
+        for unknown in ["\"abcd\"", "abc", "\"abc-zstd2\"", "\"", ""] {
+            assert_eq!(named(&HeaderValue::from_static(unknown), &etag), None, "{unknown}");
         }
     }
 }

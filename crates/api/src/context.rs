@@ -50,11 +50,7 @@ pub(crate) async fn wrap(State(api): State<Api>, request: Request, next: Next) -
 
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
-    let labels = [
-        ("method", method.to_string()),
-        ("route", route.clone()),
-        ("status", status.to_string()),
-    ];
+    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("souk_http_requests_total", &labels).increment(1);
     metrics::histogram!("souk_http_request_seconds", "method" => method.to_string(), "route" => route)
         .record(elapsed.as_secs_f64());
@@ -96,7 +92,8 @@ struct Trace {
 impl Trace {
     /// Joins the client's trace or begins one.
     fn of(headers: &HeaderMap, new_trace: [u8; 16], new_span: [u8; 8]) -> Self {
-        let joined = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(parse_traceparent);
+        let joined =
+            headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(parse_traceparent);
         let (trace_id, flags) = joined.unwrap_or_else(|| (hex(&new_trace), "01".to_owned()));
         Self { trace_id, span_id: hex(&new_span), flags }
     }

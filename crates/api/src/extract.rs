@@ -25,22 +25,32 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let message = "send Content-Type: application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request/unsupported_media_type", message));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "request/unsupported_media_type",
+                message,
+            ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "request/body_too_large",
-                format!("a body has at most {} bytes", crate::MAX_BODY),
-            ),
-            _ => Problem::new(StatusCode::BAD_REQUEST, "request/body_incomplete", "the body could not be read"),
-        })?;
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "request/body_too_large",
+                    format!("a body has at most {} bytes", crate::MAX_BODY),
+                ),
+                _ => Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "request/body_incomplete",
+                    "the body could not be read",
+                ),
+            })?;
         if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
             let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
             return Err(Problem::invalid("request/invalid_type", vec![detail]));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_json(&error))?;
+        let value: T =
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_json(&error))?;
         deserializer.end().map_err(|error| malformed(&error))?;
         validate(&value)?;
         Ok(Self(value))
@@ -49,13 +59,16 @@ where
 
 /// Whether the body is declared as JSON: `application/json` or a type with the `+json` suffix (RFC 6839).
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    let mut problem = Problem::new(StatusCode::BAD_REQUEST, "request/malformed_json", format!("not JSON: {error}"));
+    let mut problem =
+        Problem::new(StatusCode::BAD_REQUEST, "request/malformed_json", format!("not JSON: {error}"));
     problem.details = vec![Detail::new("", "malformed_json", error.to_string())];
     problem
 }
@@ -140,9 +153,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(_) => {
-                Err(Problem::new(StatusCode::NOT_FOUND, "request/not_found", "there is nothing under this id"))
-            }
+            Err(_) => Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "request/not_found",
+                "there is nothing under this id",
+            )),
         }
     }
 }
@@ -159,7 +174,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let from_header = parts.headers.get("x-cart-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let from_header =
+            parts.headers.get("x-cart-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let token = from_header.or_else(|| {
             let jar = CookieJar::from_headers(&parts.headers);
             [cart_cookie(true), cart_cookie(false)]

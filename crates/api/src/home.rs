@@ -4,15 +4,15 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use catalog::{Counts, ProductFilter, ProductSort};
+use catalog::{Counts, Key, ProductFilter, Store};
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use platform::{Actor, CursorRequest, PageRequest};
+use platform::{Actor, PageRequest};
 use serde::Serialize;
 
+use crate::problem::Problem;
 use crate::rest::{absolute, of_products};
 use crate::{Api, assets};
-use crate::problem::Problem;
 
 const FEATURED: u32 = 12;
 
@@ -54,23 +54,10 @@ struct StoreCard {
 async fn home(State(api): State<Api>) -> Result<Response, Problem> {
     let guest = Actor::stranger();
     let counts = api.catalog.counts().await?;
-    let slice = CursorRequest { first: FEATURED, after: None };
-    let newest = api.catalog.products(&guest, &ProductFilter::default(), ProductSort::Newest, &slice).await?;
-    let featured: Vec<Featured> =
-        of_products(&api, newest.data).await?.iter().map(|product| Featured {
-            title: product.title().to_owned(),
-            url: format!("/api/v1/products/{}", product.slug()),
-            image_url: product.image_url().map(str::to_owned),
-            store_name: product.store_name().to_owned(),
-            price: product.price_from(),
-            sold_out: product.is_sold_out(),
-        }).collect();
     let page = PageRequest { page: 1, per_page: PageRequest::MAX_PER_PAGE };
-    let stores: Vec<StoreCard> = api
-        .catalog
-        .stores(&guest, page)
-        .await?
-        .data
+    let stores = api.catalog.stores(&guest, page).await?.data;
+    let featured = featured(&api, &stores).await?;
+    let stores: Vec<StoreCard> = stores
         .into_iter()
         .map(|store| StoreCard {
             url: format!("/api/v1/stores/{}/products", store.slug),
@@ -91,9 +78,45 @@ async fn home(State(api): State<Api>) -> Result<Response, Problem> {
     })
     .map_err(|error| {
         tracing::error!(%error, "the front page could not be rendered");
-        Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+        Problem::new(
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong on our side",
+        )
     })?;
     Ok(assets::html(html.into_bytes()))
+}
+
+/// The newest products of the stores in turn, so that no store takes the whole page.
+async fn featured(api: &Api, stores: &[Store]) -> Result<Vec<Featured>, Problem> {
+    let each =
+        PageRequest { page: 1, per_page: FEATURED.div_ceil(u32::try_from(stores.len().max(1)).unwrap_or(1)) };
+    let mut shelves = Vec::new();
+    for store in stores.iter().take(FEATURED as usize) {
+        let filter = ProductFilter {
+            store: Some(Key::Id(store.id)),
+            in_stock: Some(true),
+            ..ProductFilter::default()
+        };
+        let newest = api.catalog.product_page(&Actor::stranger(), &filter, each).await?.data;
+        shelves.push(of_products(api, newest).await?.into_iter());
+    }
+    let mut featured = Vec::new();
+    for _ in 0..each.per_page {
+        featured.extend(shelves.iter_mut().filter_map(Iterator::next));
+    }
+    featured.truncate(FEATURED as usize);
+    Ok(featured
+        .iter()
+        .map(|product| Featured {
+            title: product.title().to_owned(),
+            url: format!("/api/v1/products/{}", product.slug()),
+            image_url: product.image_url().map(str::to_owned),
+            store_name: product.store_name().to_owned(),
+            price: product.price_from(),
+            sold_out: product.is_sold_out(),
+        })
+        .collect())
 }
 
 fn render(home: &Home<'_>) -> Result<String, minijinja::Error> {

@@ -106,7 +106,7 @@ pub fn router(api: Api) -> Router {
     let (rest, document) = openapi::routes(rest::router());
     rest.with_state(api.clone())
         .merge(home::routes(api.clone()))
-        .merge(openapi::page(document))
+        .merge(openapi::page(&document))
         .merge(assets::routes())
         .nest_service("/media", tower::ServiceBuilder::new().layer(assets::media_headers()).service(media))
         .fallback(|| async { Problem::route_not_found() })

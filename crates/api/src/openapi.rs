@@ -28,11 +28,20 @@ struct Document;
 
 /// Splits the routes from their documentation.
 pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi::OpenApi) {
-    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi()).merge(rest).split_for_parts();
+    let (router, mut document) =
+        OpenApiRouter::with_openapi(Document::openapi()).merge(rest).split_for_parts();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
+        for summary in operations.into_iter().flatten().filter_map(|operation| operation.summary.as_mut()) {
+            // A title, made of a sentence.
+            summary.truncate(summary.trim_end_matches('.').len());
+        }
+    }
     let components = document.components.get_or_insert_default();
     let in_header = ApiKeyValue::with_description("X-Cart-Token", "The token told when the cart was opened");
     components.add_security_scheme("cart_token", SecurityScheme::ApiKey(ApiKey::Header(in_header)));
-    let in_cookie = ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
+    let in_cookie =
+        ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
     components.add_security_scheme("cart_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(in_cookie)));
     (router, document)
 }
@@ -43,12 +52,15 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// `/openapi.json` and `/docs`.
-pub(crate) fn page(document: utoipa::openapi::OpenApi) -> Router {
+pub(crate) fn page(document: &utoipa::openapi::OpenApi) -> Router {
     let json: bytes::Bytes = document.to_json().expect("a document is plain data").into();
     let json = move || {
-        let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+        let headers =
+            [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
         let body = json.clone();
         async move { (headers, body).into_response() }
     };
-    Router::new().route("/openapi.json", get(json)).route("/docs", get(|| async { assets::page("docs.html") }))
+    Router::new()
+        .route("/openapi.json", get(json))
+        .route("/docs", get(|| async { assets::page("docs.html") }))
 }

@@ -63,7 +63,10 @@ pub(crate) async fn trees(database: &Database) -> Result<Vec<CategoryNode>, Erro
     Ok(take(&mut below, None))
 }
 
-fn take(below: &mut HashMap<Option<CategoryId>, Vec<CategoryNode>>, parent: Option<CategoryId>) -> Vec<CategoryNode> {
+fn take(
+    below: &mut HashMap<Option<CategoryId>, Vec<CategoryNode>>,
+    parent: Option<CategoryId>,
+) -> Vec<CategoryNode> {
     let mut nodes = below.remove(&parent).unwrap_or_default();
     for node in &mut nodes {
         node.children = take(below, Some(node.id));
@@ -71,7 +74,11 @@ fn take(below: &mut HashMap<Option<CategoryId>, Vec<CategoryNode>>, parent: Opti
     nodes
 }
 
-pub(crate) async fn put(database: &Database, sources: &Sources, put: PutCategory) -> Result<CategoryId, Error> {
+pub(crate) async fn put(
+    database: &Database,
+    sources: &Sources,
+    put: PutCategory,
+) -> Result<CategoryId, Error> {
     let mut tx = database.begin().await?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO catalog.categories AS c (id, parent_id, slug, name, position) VALUES ($1, $2, $3, $4, $5)

@@ -1,5 +1,5 @@
 use platform::page::BadCursor;
-use platform::{Code, Currency, ServiceError, Slug};
+use platform::{Code, Currency, Detail, ServiceError, Slug};
 
 /// Why the catalogue refused.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +62,17 @@ impl ServiceError for Error {
             Self::Database(error) => platform::error::database_failure(error).1,
         }
     }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A text of the database that its constraints keep parseable.
 pub(crate) fn stored<T: std::str::FromStr>(text: &str) -> Result<T, Error> {
-    text.parse().map_err(|_| Error::Database(sqlx::Error::Decode(format!("not expected in a row: {text:?}").into())))
+    text.parse()
+        .map_err(|_| Error::Database(sqlx::Error::Decode(format!("not expected in a row: {text:?}").into())))
 }

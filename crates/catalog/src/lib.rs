@@ -25,7 +25,9 @@ pub use error::Error;
 pub use known::Known;
 pub use list::{ProductFilter, ProductSort};
 pub use offer::Offer;
-pub use product::{CategoryRef, Image, OptionValue, Product, ProductOption, ProductStatus, StoreRef, Variant};
+pub use product::{
+    CategoryRef, Image, OptionValue, Product, ProductOption, ProductStatus, StoreRef, Variant,
+};
 pub use put::{PutOutcome, PutProduct, PutResult, PutVariant};
 pub use stock::InStock;
 pub use store::{NewStore, Store, StoreStatus};

@@ -80,6 +80,17 @@ enum PlaceKey {
     Text(String),
 }
 
+impl PlaceKey {
+    /// Whether PostgreSQL can hold it; what it can not hold was not made by us.
+    fn is_storable(&self) -> bool {
+        match self {
+            Self::Time(time) => time.year() >= 0,
+            Self::Amount(_) => true,
+            Self::Text(text) => !text.contains('\0'),
+        }
+    }
+}
+
 pub(crate) async fn page(
     database: &Database,
     filter: &ProductFilter,
@@ -111,14 +122,18 @@ pub(crate) async fn slice(
     push_filter(&mut select, filter);
     if let Some(cursor) = &request.after {
         let place: Place = cursor.decode()?;
-        if place.sort != sort {
+        if place.sort != sort || !place.key.is_storable() {
             return Err(platform::page::BadCursor.into());
         }
         select.push(" AND (").push(column).push(", p.id) ").push(compare).push(" (");
         match (sort, place.key) {
             (ProductSort::Newest, PlaceKey::Time(time)) => select.push_bind(time),
-            (ProductSort::Price | ProductSort::PriceDescending, PlaceKey::Amount(amount)) => select.push_bind(amount),
-            (ProductSort::Title | ProductSort::TitleDescending, PlaceKey::Text(text)) => select.push_bind(text),
+            (ProductSort::Price | ProductSort::PriceDescending, PlaceKey::Amount(amount)) => {
+                select.push_bind(amount)
+            }
+            (ProductSort::Title | ProductSort::TitleDescending, PlaceKey::Text(text)) => {
+                select.push_bind(text)
+            }
             _ => return Err(platform::page::BadCursor.into()),
         };
         select.push(", ").push_bind(place.id).push(")");

@@ -109,8 +109,9 @@ pub(crate) async fn products(
 fn check(product: &PutProduct, currency: Currency) -> Result<(), Error> {
     let mut seen = HashSet::new();
     for variant in &product.variants {
-        if variant.price.currency != currency {
-            return Err(Error::WrongCurrency { store: currency, given: variant.price.currency });
+        let prices = [Some(variant.price), variant.compare_at_price];
+        if let Some(price) = prices.into_iter().flatten().find(|price| price.currency != currency) {
+            return Err(Error::WrongCurrency { store: currency, given: price.currency });
         }
         if variant.options.len() != product.options.len() || !seen.insert(&variant.options) {
             return Err(Error::BadVariants(product.external_ref.clone()));
@@ -208,7 +209,12 @@ async fn find_or_insert(
     Err(Error::Database(sqlx::Error::RowNotFound))
 }
 
-async fn update(tx: &mut Tx, id: ProductId, product: &PutProduct, now: OffsetDateTime) -> Result<bool, Error> {
+async fn update(
+    tx: &mut Tx,
+    id: ProductId,
+    product: &PutProduct,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
     let updated = sqlx::query!(
         "UPDATE catalog.products
          SET title = $2, description = $3, vendor = $4, tags = $5, status = $6, options = $7, images = $8, updated_at = $9

@@ -86,7 +86,8 @@ pub(crate) async fn make(
         .await?;
         if inserted.rows_affected() == 1 {
             let change = changes.entry(adjustment.variant_id).or_default();
-            *change = change.checked_add(adjustment.quantity).ok_or(Error::TooLittle(adjustment.variant_id))?;
+            *change =
+                change.checked_add(adjustment.quantity).ok_or(Error::TooLittle(adjustment.variant_id))?;
             made += 1;
         }
     }
@@ -96,10 +97,8 @@ pub(crate) async fn make(
             return Err(Error::TooLittle(*variant));
         }
     }
-    let deltas: Vec<Delta> = changes
-        .into_iter()
-        .map(|(variant_id, on_hand)| Delta { variant_id, on_hand, reserved: 0 })
-        .collect();
+    let deltas: Vec<Delta> =
+        changes.into_iter().map(|(variant_id, on_hand)| Delta { variant_id, on_hand, reserved: 0 }).collect();
     level::apply(&mut tx, &deltas).await?;
     tx.commit(now).await?;
     Ok(made)

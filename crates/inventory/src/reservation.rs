@@ -139,7 +139,11 @@ pub(crate) async fn settle(
     )
     .execute(&mut *tx)
     .await?;
-    debug_assert_eq!(updated.rows_affected(), lines.len() as u64, "all lines of a reservation share its state");
+    debug_assert_eq!(
+        updated.rows_affected(),
+        lines.len() as u64,
+        "all lines of a reservation share its state"
+    );
     let deltas: Vec<Delta> = lines
         .iter()
         .map(|line| {
@@ -154,10 +158,12 @@ pub(crate) async fn settle(
 }
 
 async fn state_of(tx: &mut Tx, id: ReservationId) -> Result<Option<ReservationState>, Error> {
-    let state =
-        sqlx::query_scalar!("SELECT state FROM inventory.reservations WHERE reservation_id = $1 LIMIT 1", id.uuid())
-            .fetch_optional(&mut **tx)
-            .await?;
+    let state = sqlx::query_scalar!(
+        "SELECT state FROM inventory.reservations WHERE reservation_id = $1 LIMIT 1",
+        id.uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
     Ok(state.map(|state| ReservationState::of(&state)))
 }
 

@@ -49,7 +49,8 @@ async fn reserves_all_lines_or_none() {
     let few = test.product(NewProduct { slug: "few", stock: 1, ..NewProduct::default() }).await;
     let none = test.product(NewProduct { slug: "none", stock: 0, ..NewProduct::default() }).await;
     let lines = [line(plenty, 2), line(few, 2), line(none, 1)];
-    let Err(Error::OutOfStock(mut shortages)) = test.app.inventory.reserve(new_id(&test), &lines).await else {
+    let Err(Error::OutOfStock(mut shortages)) = test.app.inventory.reserve(new_id(&test), &lines).await
+    else {
         panic!("there is not enough")
     };
     shortages.sort_by_key(|shortage| shortage.line);
@@ -141,7 +142,8 @@ async fn adjustments_leave_reservations_alone() {
     let test = TestApp::start().await;
     let variant = test.product(NewProduct { stock: 5, ..NewProduct::default() }).await;
     test.app.inventory.reserve(new_id(&test), &[line(variant, 4)]).await.unwrap();
-    let adjust = |quantity, reason| inventory::Adjustment { variant_id: variant, quantity, reason, note: None };
+    let adjust =
+        |quantity, reason| inventory::Adjustment { variant_id: variant, quantity, reason, note: None };
     let system = Actor::System;
     let too_much = test.app.inventory.adjust(&system, &[adjust(-2, Reason::Damaged)]).await;
     assert!(matches!(too_much, Err(Error::TooLittle(found)) if found == variant));
@@ -152,5 +154,8 @@ async fn adjustments_leave_reservations_alone() {
     assert!(matches!(stranger, Err(Error::Forbidden)));
     // The reservation above belongs to no order: verification has to say so.
     let violations = souk::verify::violations(&test.app).await.unwrap();
-    assert_eq!(violations.iter().map(|violation| violation.invariant).collect::<Vec<_>>(), ["inventory/hold_has_order"]);
+    assert_eq!(
+        violations.iter().map(|violation| violation.invariant).collect::<Vec<_>>(),
+        ["inventory/hold_has_order"]
+    );
 }

@@ -197,7 +197,10 @@ pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Err
 }
 
 /// What the catalogue and the inventory say of these lines now.
-pub(crate) async fn offers(parts: &Parts, lines: &[LineRow]) -> Result<(HashMap<VariantId, Offer>, Stock), Error> {
+pub(crate) async fn offers(
+    parts: &Parts,
+    lines: &[LineRow],
+) -> Result<(HashMap<VariantId, Offer>, Stock), Error> {
     let variants: Vec<VariantId> = lines.iter().map(|line| line.variant_id).collect();
     let offers = parts.catalog.offers(&variants).await?;
     let stock = parts.inventory.available(&variants).await?;

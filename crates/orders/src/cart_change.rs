@@ -29,13 +29,18 @@ pub(crate) async fn add(
     let offer = offer(parts, variant).await?;
     // Other modules are asked before the transaction: one that waits for a second connection while it
     // holds a first could wait forever. The order's reservation decides in the end.
-    let there = cart::lines(parts, id).await?.iter().find(|line| line.variant_id == variant).map_or(0, |line| line.quantity);
+    let there = cart::lines(parts, id)
+        .await?
+        .iter()
+        .find(|line| line.variant_id == variant)
+        .map_or(0, |line| line.quantity);
     check_stock(parts, variant, i64::from(there) + i64::from(quantity)).await?;
     let mut tx = parts.database.begin().await?;
     if let Some(claim) = &claim {
         if !idempotency::claim(&mut tx, claim, None, parts.sources.now()).await? {
-            // A duplicate that ran at the same time has done it.
+            // A duplicate that ran at the same time has done it, or something else was done under this key.
             drop(tx);
+            idempotency::look::<()>(&parts.database, claim).await?;
             return cart::show(parts, actor, id).await;
         }
         idempotency::answer(&mut tx, claim, &()).await?;
@@ -111,17 +116,19 @@ pub(crate) async fn set_quantity(
     cart::show(parts, actor, id).await
 }
 
-pub(crate) async fn remove(parts: &Parts, actor: &Actor, id: CartId, line: CartLineId) -> Result<Cart, Error> {
+pub(crate) async fn remove(
+    parts: &Parts,
+    actor: &Actor,
+    id: CartId,
+    line: CartLineId,
+) -> Result<Cart, Error> {
     cart::authorized(parts, actor, id).await?;
     let mut tx = parts.database.begin().await?;
     lock(parts, &mut tx, id).await?;
-    let removed = sqlx::query!(
-        "DELETE FROM orders.cart_lines WHERE id = $1 AND cart_id = $2",
-        line.uuid(),
-        id.uuid(),
-    )
-    .execute(&mut *tx)
-    .await?;
+    let removed =
+        sqlx::query!("DELETE FROM orders.cart_lines WHERE id = $1 AND cart_id = $2", line.uuid(), id.uuid(),)
+            .execute(&mut *tx)
+            .await?;
     if removed.rows_affected() == 0 {
         return Err(Error::LineNotFound);
     }

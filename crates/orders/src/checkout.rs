@@ -41,8 +41,7 @@ pub struct Answer {
 
 pub(crate) async fn checkout(parts: &Arc<Parts>, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
     let row = cart::authorized(parts, actor, checkout.cart_id).await?;
-    let input =
-        (&checkout.email, &checkout.shipping_address, &checkout.billing_address, &checkout.token);
+    let input = (&checkout.email, &checkout.shipping_address, &checkout.billing_address, &checkout.token);
     let claim = Claim::new(checkout.cart_id.uuid(), &checkout.key, "checkout", &input);
     match idempotency::look(&parts.database, &claim).await? {
         Known::Free => {}
@@ -127,11 +126,7 @@ async fn price(parts: &Parts, row: &CartRow, lines: &[LineRow]) -> Result<Priced
         let quantity = cart::quantity(line)?;
         let sum = offer.price.checked_mul(i64::from(quantity)).ok_or(Error::TotalTooLarge)?;
         total = total.checked_add(sum).ok_or(Error::TotalTooLarge)?;
-        priced.push((
-            offer,
-            LineRow { title: line.title.clone(), ..*line },
-            sum.amount,
-        ));
+        priced.push((offer, LineRow { title: line.title.clone(), ..*line }, sum.amount));
     }
     Ok(Priced { lines: priced, total })
 }
@@ -144,7 +139,10 @@ fn changed(details: Vec<platform::Detail>) -> Failure {
     } else if has("out_of_stock") {
         ("inventory/out_of_stock", "not enough in stock")
     } else {
-        ("orders/price_changed", "a price changed since it was put into the cart; set the line's quantity to accept it")
+        (
+            "orders/price_changed",
+            "a price changed since it was put into the cart; set the line's quantity to accept it",
+        )
     };
     Failure { code: Code::Conflict, reason: reason.to_owned(), message: message.to_owned(), details }
 }

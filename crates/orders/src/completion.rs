@@ -68,7 +68,9 @@ async fn carry_on(parts: &Parts, work: &Work) -> Result<End, Error> {
             parts.inventory.sell(reservation).await?;
             Ok(End { state: OrderState::Paid, failure: None })
         }
-        PaymentState::Declined(code) if work.hold_expires_at.is_some_and(|until| until > parts.sources.now()) => {
+        PaymentState::Declined(code)
+            if work.hold_expires_at.is_some_and(|until| until > parts.sources.now()) =>
+        {
             Ok(End { state: OrderState::AwaitingPayment, failure: Some(Failure::declined(code)) })
         }
         PaymentState::Declined(code) => {
@@ -165,9 +167,9 @@ async fn finish(parts: &Parts, work: &Work, end: End) -> Result<Outcome<Order>, 
     // A cart whose order came to nothing can be checked out again; any other is done with.
     let open_again = matches!(end.state, OrderState::Rejected | OrderState::Expired);
     sqlx::query!(
-        "UPDATE orders.carts SET order_id = CASE WHEN $2 THEN NULL ELSE order_id END,
+        "UPDATE orders.carts c SET order_id = CASE WHEN $2 THEN NULL ELSE c.order_id END,
              completed_at = CASE WHEN $2 THEN NULL ELSE $3::timestamptz END, updated_at = $3
-         WHERE order_id = $1",
+         FROM orders.orders o WHERE o.id = $1 AND c.id = o.cart_id AND c.order_id = $1",
         work.id.uuid(),
         open_again,
         now,

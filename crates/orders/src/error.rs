@@ -126,7 +126,8 @@ impl Failure {
         Self {
             code: Code::Conflict,
             reason: "orders/reservation_lost".to_owned(),
-            message: "the items were given back before the payment came through; nothing was charged".to_owned(),
+            message: "the items were given back before the payment came through; nothing was charged"
+                .to_owned(),
             details: Vec::new(),
         }
     }
@@ -143,8 +144,12 @@ impl Failure {
 
 /// A line whose price is not what the buyer was shown.
 pub(crate) fn price_changed(line: usize, variant: VariantId, shown: Money, now: Money) -> Detail {
-    Detail::new(format!("lines[{line}].unit_price"), "price_changed", format!("the price is now {now}, was {shown}"))
-        .with_facts(json!({"variant_id": variant, "shown": shown, "current": now}))
+    Detail::new(
+        format!("lines[{line}].unit_price"),
+        "price_changed",
+        format!("the price is now {now}, was {shown}"),
+    )
+    .with_facts(json!({"variant_id": variant, "shown": shown, "current": now}))
 }
 
 /// A line that is no longer on sale.
@@ -219,10 +224,13 @@ impl ServiceError for Error {
                 ]
             }
             Self::TooManyUnits => vec![
-                Detail::new("quantity", "range", self.to_string()).with_facts(json!({"maximum": Quantity::MAX})),
+                Detail::new("quantity", "range", self.to_string())
+                    .with_facts(json!({"maximum": Quantity::MAX})),
             ],
             Self::CartCompleted(order) | Self::CheckoutRunning(order) | Self::Unfinished(order) => {
-                vec![Detail::new("order_id", "order", self.to_string()).with_facts(json!({"order_id": order}))]
+                vec![
+                    Detail::new("order_id", "order", self.to_string()).with_facts(json!({"order_id": order})),
+                ]
             }
             Self::WrongState(state) => {
                 vec![Detail::new("status", "state", self.to_string()).with_facts(json!({"status": state}))]

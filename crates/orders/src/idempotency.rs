@@ -35,7 +35,12 @@ pub(crate) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// A claim to do `operation` with `input`.
-    pub(crate) fn new<I: Serialize>(scope: Uuid, key: &'a IdempotencyKey, operation: &str, input: &I) -> Self {
+    pub(crate) fn new<I: Serialize>(
+        scope: Uuid,
+        key: &'a IdempotencyKey,
+        operation: &str,
+        input: &I,
+    ) -> Self {
         let mut hash = Sha256::new();
         hash.update(operation);
         hash.update([0]);
@@ -79,7 +84,8 @@ where
         Some(row) => match row.outcome {
             None => Ok(Known::Running),
             Some(outcome) => {
-                let outcome = serde_json::from_value(outcome).map_err(|error| sqlx::Error::Decode(error.into()))?;
+                let outcome =
+                    serde_json::from_value(outcome).map_err(|error| sqlx::Error::Decode(error.into()))?;
                 Ok(Known::Answered(outcome))
             }
         },
@@ -109,7 +115,11 @@ pub(crate) async fn claim(
 }
 
 /// Stores the answer of a key claimed in the same transaction.
-pub(crate) async fn answer<T: Serialize + Sync>(tx: &mut Tx, claim: &Claim<'_>, done: &T) -> Result<(), Error> {
+pub(crate) async fn answer<T: Serialize + Sync>(
+    tx: &mut Tx,
+    claim: &Claim<'_>,
+    done: &T,
+) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE orders.idempotency_keys SET outcome = $3 WHERE scope = $1 AND key = $2",
         claim.scope,

@@ -135,7 +135,11 @@ async fn customers(tx: &mut platform::Tx, import: &Import) -> Result<u64, Error>
     Ok(inserted.rows_affected())
 }
 
-async fn write_orders(tx: &mut platform::Tx, import: &Import, now: OffsetDateTime) -> Result<Imported, Error> {
+async fn write_orders(
+    tx: &mut platform::Tx,
+    import: &Import,
+    now: OffsetDateTime,
+) -> Result<Imported, Error> {
     let store = import.store_id.to_string();
     let orders = &import.orders;
     let ids: Vec<Uuid> = orders
@@ -169,7 +173,8 @@ async fn write_orders(tx: &mut platform::Tx, import: &Import, now: OffsetDateTim
     )
     .fetch_all(&mut **tx)
     .await?;
-    let by_ref: HashMap<String, Uuid> = known.into_iter().map(|row| (row.external_ref, row.id.uuid())).collect();
+    let by_ref: HashMap<String, Uuid> =
+        known.into_iter().map(|row| (row.external_ref, row.id.uuid())).collect();
     let columns = Columns::of(orders.iter().map(|o| (by_ref[&o.external_ref], o.lines.as_slice())));
     let lines = sqlx::query!(
         r#"WITH line AS (
@@ -285,7 +290,8 @@ struct Columns {
 impl Columns {
     fn of<'a>(parents: impl Iterator<Item = (Uuid, &'a [ImportedLine])>) -> Self {
         let mut columns = Self::default();
-        for (parent, line) in parents.flat_map(|(parent, lines)| lines.iter().map(move |line| (parent, line))) {
+        for (parent, line) in parents.flat_map(|(parent, lines)| lines.iter().map(move |line| (parent, line)))
+        {
             columns.parent.push(parent);
             columns.position.push(line.position);
             columns.product.push(line.product_id.uuid());

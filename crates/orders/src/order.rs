@@ -170,7 +170,9 @@ pub(crate) async fn load_in(connection: &mut sqlx::PgConnection, id: OrderId) ->
         total: Money::new(row.total, currency),
         shipping_address: row.shipping_address.map(|address| address.0),
         billing_address: row.billing_address.map(|address| address.0),
-        failure: row.failure.map(|Json(failure)| OrderFailure { code: failure.reason, message: failure.message }),
+        failure: row
+            .failure
+            .map(|Json(failure)| OrderFailure { code: failure.reason, message: failure.message }),
         hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
         placed_at: row.placed_at,
         paid_at: row.paid_at,

@@ -37,7 +37,8 @@ pub(crate) async fn settlements(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            let currency: Currency =
+                row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
             Ok(Settlement {
                 order_id: row.id,
                 state: OrderState::of(&row.state),
@@ -94,7 +95,11 @@ async fn sums(parts: &Parts) -> Result<Vec<Violation>, Error> {
             violations.push(Violation::new("orders/lines_add_up", row.id, message));
         }
         if row.wrong_line {
-            violations.push(Violation::new("orders/line_is_price_times_quantity", row.id, "a line does not multiply"));
+            violations.push(Violation::new(
+                "orders/line_is_price_times_quantity",
+                row.id,
+                "a line does not multiply",
+            ));
         }
         if row.total == row.lines && !row.wrong_line {
             violations.push(Violation::new("orders/has_lines", row.id, "no lines"));
@@ -108,7 +113,11 @@ async fn sums(parts: &Parts) -> Result<Vec<Violation>, Error> {
     .fetch_all(parts.database.pool())
     .await?;
     violations.extend(returns.into_iter().map(|row| {
-        Violation::new("orders/return_lines_add_up", row.id, format!("total {}, lines {}", row.total, row.lines))
+        Violation::new(
+            "orders/return_lines_add_up",
+            row.id,
+            format!("total {}, lines {}", row.total, row.lines),
+        )
     }));
     Ok(violations)
 }
@@ -125,7 +134,11 @@ async fn stuck(parts: &Parts) -> Result<Vec<Violation>, Error> {
     Ok(rows
         .into_iter()
         .map(|row| {
-            Violation::new("orders/not_stuck", row.id, format!("{} past its deadline {}", row.state, row.deadline))
+            Violation::new(
+                "orders/not_stuck",
+                row.id,
+                format!("{} past its deadline {}", row.state, row.deadline),
+            )
         })
         .collect())
 }

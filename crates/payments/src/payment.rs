@@ -77,7 +77,10 @@ pub(crate) async fn charge(
     Ok(Payment { state, reference: Some(charge.reference), ..begun })
 }
 
-pub(crate) async fn find(database: &Database, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
+pub(crate) async fn find(
+    database: &Database,
+    ids: &[PaymentId],
+) -> Result<HashMap<PaymentId, Payment>, Error> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: PaymentId", provider, amount, currency, state, provider_reference, decline_code
            FROM payments.payments WHERE id = ANY($1)"#,
@@ -87,7 +90,8 @@ pub(crate) async fn find(database: &Database, ids: &[PaymentId]) -> Result<HashM
     .await?;
     rows.into_iter()
         .map(|row| {
-            let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            let currency: Currency =
+                row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
             let state = match (row.state.as_str(), row.decline_code.as_deref()) {
                 ("succeeded", _) => PaymentState::Succeeded,
                 ("declined", code) => PaymentState::Declined(DeclineCode::of(code.unwrap_or_default())),

@@ -55,5 +55,10 @@ pub(crate) trait Provider: Send + Sync + 'static {
     fn check(&self, token: &PaymentToken) -> Result<(), Error>;
 
     /// Charges once per idempotency key, however often it is asked.
-    async fn charge(&self, idempotency_key: &str, amount: Money, token: &PaymentToken) -> Result<Charge, Error>;
+    async fn charge(
+        &self,
+        idempotency_key: &str,
+        amount: Money,
+        token: &PaymentToken,
+    ) -> Result<Charge, Error>;
 }

@@ -22,8 +22,15 @@ impl Sandbox {
 /// What the sandbox does with a token; `None` when it does not know it.
 fn behaviour(token: &PaymentToken) -> Option<Result<(), DeclineCode>> {
     match token.as_str() {
-        "tok_visa" | "tok_visa_debit" | "tok_mastercard" | "tok_mastercard_debit" | "tok_amex" | "tok_discover"
-        | "tok_diners" | "tok_jcb" | "tok_unionpay" => Some(Ok(())),
+        "tok_visa"
+        | "tok_visa_debit"
+        | "tok_mastercard"
+        | "tok_mastercard_debit"
+        | "tok_amex"
+        | "tok_discover"
+        | "tok_diners"
+        | "tok_jcb"
+        | "tok_unionpay" => Some(Ok(())),
         "tok_chargeDeclined" | "tok_visa_chargeDeclined" => Some(Err(DeclineCode::CardDeclined)),
         "tok_chargeDeclinedInsufficientFunds" | "tok_visa_chargeDeclinedInsufficientFunds" => {
             Some(Err(DeclineCode::InsufficientFunds))
@@ -48,7 +55,12 @@ impl Provider for Sandbox {
         behaviour(token).map(|_| ()).ok_or(Error::UnknownToken)
     }
 
-    async fn charge(&self, idempotency_key: &str, amount: Money, token: &PaymentToken) -> Result<Charge, Error> {
+    async fn charge(
+        &self,
+        idempotency_key: &str,
+        amount: Money,
+        token: &PaymentToken,
+    ) -> Result<Charge, Error> {
         let declined = behaviour(token).ok_or(Error::UnknownToken)?.err();
         let reference = format!("ch_{}", self.sources.id::<Charge>().uuid().simple());
         sqlx::query!(

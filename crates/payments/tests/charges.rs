@@ -30,7 +30,10 @@ async fn charges_once() {
         .unwrap();
     assert_eq!(charges, 1);
     let other = Money::new(1, Currency::GBP);
-    assert!(matches!(test.app.payments.charge(id, other, &token("tok_visa")).await, Err(Error::AmountChanged)));
+    assert!(matches!(
+        test.app.payments.charge(id, other, &token("tok_visa")).await,
+        Err(Error::AmountChanged)
+    ));
 }
 
 /// A declined payment stays declined, whatever token it is asked for with later.

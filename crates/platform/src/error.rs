@@ -52,7 +52,12 @@ pub struct Detail {
 impl Detail {
     /// A detail without facts.
     pub fn new(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code: code.into(), message: message.into(), facts: serde_json::Value::Null }
+        Self {
+            field: field.into(),
+            code: code.into(),
+            message: message.into(),
+            facts: serde_json::Value::Null,
+        }
     }
 
     /// Adds the facts.
@@ -82,7 +87,10 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
 /// Gives the code and reason of a database failure: out of reach, or our fault.
 pub fn database_failure(error: &sqlx::Error) -> (Code, &'static str) {
     let unreachable = match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         // Class 57 is operator intervention (a server that stops or starts), 53 is too few resources.
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53"))

@@ -29,7 +29,8 @@ pub async fn run(pool: &PgPool, modules: &[(&str, &Migrator)]) -> Result<(), Mig
 pub async fn is_current(pool: &PgPool, modules: &[(&str, &Migrator)]) -> Result<bool, sqlx::Error> {
     for (module, migrator) in modules {
         let newest = migrator.iter().map(|migration| migration.version).max();
-        let sql = sqlx::AssertSqlSafe(format!("SELECT max(version) FROM {module}._sqlx_migrations WHERE success"));
+        let sql =
+            sqlx::AssertSqlSafe(format!("SELECT max(version) FROM {module}._sqlx_migrations WHERE success"));
         let applied: Option<i64> = sqlx::query_scalar(sql).fetch_one(pool).await?;
         if applied < newest {
             return Ok(false);

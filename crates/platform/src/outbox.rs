@@ -149,7 +149,11 @@ impl Dispatcher {
         .await?;
         let deliveries: Vec<Delivery> = rows
             .iter()
-            .map(|row| Delivery { topic: row.topic.clone(), payload: row.payload.clone(), at: row.created_at })
+            .map(|row| Delivery {
+                topic: row.topic.clone(),
+                payload: row.payload.clone(),
+                at: row.created_at,
+            })
             .collect();
         let mut done = Vec::with_capacity(rows.len());
         if self.hand_out(&deliveries).await.is_ok() {
@@ -162,7 +166,13 @@ impl Dispatcher {
                         let error = error.to_string();
                         let attempts = row.attempts + 1;
                         let due = (attempts < MAX_ATTEMPTS).then(|| now + backoff(attempts));
-                        tracing::warn!(event = row.id, topic = row.topic, attempts, error, "an event was not taken");
+                        tracing::warn!(
+                            event = row.id,
+                            topic = row.topic,
+                            attempts,
+                            error,
+                            "an event was not taken"
+                        );
                         sqlx::query!(
                             "UPDATE platform.outbox SET attempts = $2, due_at = $3, last_error = $4 WHERE id = $1",
                             row.id,
@@ -181,7 +191,10 @@ impl Dispatcher {
         Ok((rows.len(), done.len()))
     }
 
-    async fn hand_out(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn hand_out(
+        &self,
+        deliveries: &[Delivery],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         for handler in &self.handlers {
             let mine: Vec<Delivery> = deliveries
                 .iter()
@@ -220,9 +233,10 @@ pub async fn backlog(database: &Database, now: OffsetDateTime) -> Result<(i64, t
 /// # Errors
 /// When the database fails.
 pub async fn undelivered(database: &Database) -> Result<Vec<Violation>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT id, topic, last_error FROM platform.outbox WHERE due_at IS NULL ORDER BY id")
-        .fetch_all(database.pool())
-        .await?;
+    let rows =
+        sqlx::query!("SELECT id, topic, last_error FROM platform.outbox WHERE due_at IS NULL ORDER BY id")
+            .fetch_all(database.pool())
+            .await?;
     Ok(rows
         .into_iter()
         .map(|row| {

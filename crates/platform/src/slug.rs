@@ -90,7 +90,11 @@ impl FromStr for Slug {
         let group = |group: &str| {
             !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         };
-        if text.len() <= Self::MAX && text.split('-').all(group) { Ok(Self(text.to_owned())) } else { Err(NotASlug) }
+        if text.len() <= Self::MAX && text.split('-').all(group) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotASlug)
+        }
     }
 }
 impl TryFrom<String> for Slug {
@@ -116,7 +120,10 @@ mod tests {
 
     #[test]
     fn makes_slugs_of_any_text() {
-        assert_eq!(Slug::from_text("  WHITE Hanging Heart T-Light!  ").as_str(), "white-hanging-heart-t-light");
+        assert_eq!(
+            Slug::from_text("  WHITE Hanging Heart T-Light!  ").as_str(),
+            "white-hanging-heart-t-light"
+        );
         assert_eq!(Slug::from_text("Käse & Crème brûlée").as_str(), "kaese-creme-brulee");
         assert_eq!(Slug::from_text("茶").as_str(), "item");
         let long = Slug::from_text(&"ab ".repeat(90));

@@ -29,9 +29,15 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), tracing_subscriber::f
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::NONE);
     // A second call, as in tests, changes nothing.
-    let _ = if text { builder.try_init() } else { builder.json().flatten_event(true).with_span_list(false).try_init() };
+    let _ = if text {
+        builder.try_init()
+    } else {
+        builder.json().flatten_event(true).with_span_list(false).try_init()
+    };
     Ok(())
 }

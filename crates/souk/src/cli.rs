@@ -168,7 +168,8 @@ async fn run_import(flags: &Flags, import: Import) -> anyhow::Result<()> {
             import::products(&session.app, &ProductsImport { file, store, currency, report, stock }).await
         }
         Import::History { file, store, preset, currency, stock, report } => {
-            import::history(&session.app, &HistoryImport { file, store, preset, currency, stock, report }).await
+            import::history(&session.app, &HistoryImport { file, store, preset, currency, stock, report })
+                .await
         }
     };
     let told = session.app.dispatcher().drain().await;

@@ -187,7 +187,8 @@ impl Loaded {
     /// All keys, in the order they are declared.
     fn keys() -> anyhow::Result<Vec<String>> {
         let value = serde_json::to_value(Config::defaults()?)?;
-        let mut keys: Vec<String> = value.as_object().context("settings are a table")?.keys().cloned().collect();
+        let mut keys: Vec<String> =
+            value.as_object().context("settings are a table")?.keys().cloned().collect();
         keys.sort();
         Ok(keys)
     }
@@ -229,7 +230,6 @@ fn mask(url: &mut Url) {
 }
 
 /// Where programs keep their data on this platform (XDG Base Directory Specification on Linux).
-#[expect(clippy::disallowed_methods, reason = "the home of the one default that depends on the environment")]
 fn platform_data_dir() -> anyhow::Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(dir) = from("XDG_DATA_HOME").filter(|dir| dir.is_absolute()) {
@@ -254,7 +254,9 @@ mod tests {
         let file = include_str!("../../../souk.toml");
         let uncommented: String = file
             .lines()
-            .filter_map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ') && line.contains(" = ")))
+            .filter_map(|line| {
+                line.strip_prefix('#').filter(|line| !line.starts_with(' ') && line.contains(" = "))
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         let defaults = Config::defaults().unwrap();
@@ -272,7 +274,8 @@ mod tests {
 
     #[test]
     fn masks_passwords_wherever_they_stand() {
-        let mut url: Url = "postgres://souk:s3cret@db/souk?sslpassword=s3cret&sslmode=require".parse().unwrap();
+        let mut url: Url =
+            "postgres://souk:s3cret@db/souk?sslpassword=s3cret&sslmode=require".parse().unwrap();
         mask(&mut url);
         assert!(!url.as_str().contains("s3cret"), "{url}");
         assert!(url.as_str().contains("sslmode=require"));

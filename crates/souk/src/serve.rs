@@ -31,6 +31,7 @@ pub(crate) async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;
+    describe_metrics();
     // Taken first: a port that is in use is told before anything is started.
     let listener = bind(config.listen, "listen").await?;
     let ops_listener = bind(config.ops_listen, "ops_listen").await?;
@@ -121,7 +122,8 @@ fn start_background(app: &App, stop: &CancellationToken) -> TaskTracker {
 
 /// Waits for Ctrl-C or a polite kill.
 async fn asked_to_stop() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };
@@ -131,9 +133,27 @@ async fn asked_to_stop() {
     }
 }
 
+/// Says in `/metrics` what each metric is.
+fn describe_metrics() {
+    use metrics::Unit::{Count, Seconds};
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("souk_http_requests_total", Count, "Requests answered");
+    describe_histogram!("souk_http_request_seconds", Seconds, "Time from a request's head to its answer's head");
+    describe_counter!("souk_answer_cache_total", Count, "Catalogue reads by whether a finished answer was there");
+    describe_counter!("souk_orders_placed_total", Count, "Orders written");
+    describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");
+    describe_counter!("souk_recurring_done_total", Count, "Things that recurring work has done");
+    describe_counter!("souk_recurring_failures_total", Count, "Rounds of recurring work that failed");
+    describe_gauge!("souk_database_connections", Count, "Open connections to PostgreSQL");
+    describe_gauge!("souk_database_connections_idle", Count, "Open connections that nobody uses");
+    describe_gauge!("souk_outbox_events", Count, "Events that wait in the outbox");
+    describe_gauge!("souk_outbox_oldest_seconds", Seconds, "Age of the oldest event that waits");
+}
+
 /// Says where everything is.
 fn greet(settings: &Settings) {
-    let (base, ops) = (settings.public_url.as_str().trim_end_matches('/'), settings.ops_url.as_str().trim_end_matches('/'));
+    let (base, ops) =
+        (settings.public_url.as_str().trim_end_matches('/'), settings.ops_url.as_str().trim_end_matches('/'));
     println!(
         "
   Souk is open.
@@ -194,7 +214,8 @@ impl Operations for Node {
     async fn metrics(&self) -> String {
         let pool = self.app.database.pool();
         metrics::gauge!("souk_database_connections").set(f64::from(pool.size()));
-        metrics::gauge!("souk_database_connections_idle").set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
+        metrics::gauge!("souk_database_connections_idle")
+            .set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
         if let Ok((events, age)) = outbox::backlog(&self.app.database, Sources::system().now()).await {
             metrics::gauge!("souk_outbox_events").set(f64::from(i32::try_from(events).unwrap_or(i32::MAX)));
             metrics::gauge!("souk_outbox_oldest_seconds").set(age.as_seconds_f64());

@@ -10,6 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 use crate::app::{self, App};
 use crate::config::Config;
 
+/// As `server_version_num` tells it.
+const OLDEST_POSTGRES: u32 = 150_000;
+
 /// An open database and the modules.
 pub(crate) struct Session {
     pub(crate) app: App,
@@ -54,9 +57,13 @@ impl Session {
             (None, Some(url)) => PgConnectOptions::from_str(url.as_str()).context("database_url")?,
             (None, None) => anyhow::bail!("neither an embedded PostgreSQL nor a database_url"),
         };
-        let database =
-            Database::connect(options, config.database_connections).await.context("could not connect to PostgreSQL")?;
-        migrate::run(database.pool(), &app::migrations()).await.context("could not bring the database up to date")?;
+        let database = Database::connect(options, config.database_connections)
+            .await
+            .context("could not connect to PostgreSQL")?;
+        check_version(&database).await?;
+        migrate::run(database.pool(), &app::migrations())
+            .await
+            .context("could not bring the database up to date")?;
         Ok(App::new(database, Sources::system(), config.orders()))
     }
 
@@ -77,6 +84,19 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Refuses a PostgreSQL that is too old, before anything is done to it.
+async fn check_version(database: &Database) -> anyhow::Result<()> {
+    let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(database.pool()).await?;
+    let version: u32 = version.parse().context("server_version_num")?;
+    anyhow::ensure!(
+        version >= OLDEST_POSTGRES,
+        "PostgreSQL {} is too old: Souk needs {} or newer",
+        version / 10_000,
+        OLDEST_POSTGRES / 10_000
+    );
+    Ok(())
 }
 
 fn options(config: &Config, command: &str) -> Options {

@@ -65,7 +65,11 @@ async fn a_declined_payment_frees_the_stock() {
         assert_eq!(declined.json["details"][0]["field"], "payment.token");
         assert_eq!(test.available(variant).await, 1);
         let again = checkout(&test, &cart, key, token).await;
-        assert_eq!((again.status, again.code()), (StatusCode::PAYMENT_REQUIRED, code), "a decline is replayed too");
+        assert_eq!(
+            (again.status, again.code()),
+            (StatusCode::PAYMENT_REQUIRED, code),
+            "a decline is replayed too"
+        );
     }
     let paid = checkout(&test, &cart, "k3", "tok_visa").await;
     assert_eq!(paid.status, StatusCode::CREATED, "{paid:?}");
@@ -86,7 +90,10 @@ async fn a_repeated_request_is_answered_the_same() {
     assert_eq!((again.status, again.header("idempotent-replayed")), (StatusCode::CREATED, "true"));
     assert_eq!(again.text, first.text);
     let other = checkout(&test, &cart, "k", "tok_mastercard").await;
-    assert_eq!((other.status, other.code()), (StatusCode::UNPROCESSABLE_ENTITY, "request/idempotency_key_reused"));
+    assert_eq!(
+        (other.status, other.code()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "request/idempotency_key_reused")
+    );
     let completed = checkout(&test, &cart, "k2", "tok_visa").await;
     assert_eq!((completed.status, completed.code()), (StatusCode::CONFLICT, "orders/cart_completed"));
     assert_eq!(completed.json["details"][0]["facts"]["order_id"], first.json["id"]);
@@ -128,7 +135,10 @@ async fn a_cart_is_bought_once_whatever_the_key() {
     for answer in requests.join_all().await {
         match answer.status {
             StatusCode::CREATED => won += 1,
-            _ => assert!(["orders/checkout_running", "orders/cart_completed"].contains(&answer.code()), "{answer:?}"),
+            _ => assert!(
+                ["orders/checkout_running", "orders/cart_completed"].contains(&answer.code()),
+                "{answer:?}"
+            ),
         }
     }
     assert_eq!((won, test.available(variant).await), (1, 49));
@@ -184,7 +194,11 @@ async fn a_changed_price_is_told_not_charged() {
     let token = [("x-cart-token", cart.as_str())];
     let shown = test.get("/api/v1/shopping_basket", &token).await.json;
     assert_eq!(shown["lines"][0]["notes"][0]["code"], "price_changed");
-    let line = format!("/api/v1/carts/{}/items/{}", shown["id"].as_str().unwrap(), shown["lines"][0]["id"].as_str().unwrap());
+    let line = format!(
+        "/api/v1/carts/{}/items/{}",
+        shown["id"].as_str().unwrap(),
+        shown["lines"][0]["id"].as_str().unwrap()
+    );
     let accepted = test.send(Method::PATCH, &line, &token, Some(&json!({"quantity": 1}))).await;
     assert_eq!(accepted.json["subtotal"]["amount"], 2499);
     let paid = checkout(&test, &cart, "k", "tok_visa").await;
@@ -223,16 +237,22 @@ async fn an_order_can_be_paid_later() {
     let cart = [("x-cart-token", token.as_str())];
     let items = format!("/api/v1/carts/{}/items", id.as_str().unwrap());
     test.post(&items, &cart, &json!({"variant_id": variant, "quantity": 2})).await;
-    let order = json!({"cart_id": id, "email": "ada@example.com", "shipping": address(), "billing": address()});
+    let order =
+        json!({"cart_id": id, "email": "ada@example.com", "shipping": address(), "billing": address()});
     let keyed = [cart[0], ("idempotency-key", "order")];
     let placed = test.post("/api/v1/orders", &keyed, &order).await;
-    assert_eq!((placed.status, &placed.json["status"]), (StatusCode::CREATED, &json!("awaiting_payment")), "{placed:?}");
+    assert_eq!(
+        (placed.status, &placed.json["status"]),
+        (StatusCode::CREATED, &json!("awaiting_payment")),
+        "{placed:?}"
+    );
     assert!(placed.json["hold_expires_at"].is_string());
     assert_eq!(test.available(variant).await, 0);
 
     let payment = format!("/api/v1/orders/{}/payment", placed.json["id"].as_str().unwrap());
-    let declined =
-        test.post(&payment, &[cart[0], ("idempotency-key", "p1")], &json!({"token": "tok_chargeDeclined"})).await;
+    let declined = test
+        .post(&payment, &[cart[0], ("idempotency-key", "p1")], &json!({"token": "tok_chargeDeclined"}))
+        .await;
     assert_eq!((declined.status, declined.code()), (StatusCode::PAYMENT_REQUIRED, "payments/card_declined"));
     assert_eq!(test.available(variant).await, 0, "it still holds its stock");
     let visa = json!({"token": "tok_visa"});
@@ -261,12 +281,19 @@ async fn an_unpaid_order_expires() {
     let path = format!("/api/v1/orders/{}", placed.json["id"].as_str().unwrap());
     test.clock.advance(Duration::minutes(16));
     let late = test
-        .post(&format!("{path}/payment"), &[("x-cart-token", &cart), ("idempotency-key", "p")], &json!({"token": "tok_visa"}))
+        .post(
+            &format!("{path}/payment"),
+            &[("x-cart-token", &cart), ("idempotency-key", "p")],
+            &json!({"token": "tok_visa"}),
+        )
         .await;
     assert_eq!((late.status, late.code()), (StatusCode::CONFLICT, "orders/wrong_state"));
     test.run_jobs().await;
     let expired = test.get(&path, &[("x-cart-token", &cart)]).await.json;
-    assert_eq!((&expired["status"], &expired["failure"]["code"]), (&json!("expired"), &json!("orders/expired")));
+    assert_eq!(
+        (&expired["status"], &expired["failure"]["code"]),
+        (&json!("expired"), &json!("orders/expired"))
+    );
     assert_eq!(test.available(variant).await, 1);
     let bought = checkout(&test, &cart, "second", "tok_visa").await;
     assert_eq!(bought.status, StatusCode::CREATED, "{bought:?}");

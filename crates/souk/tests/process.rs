@@ -1,4 +1,5 @@
 //! The program itself: started, stopped, killed and started again, with its embedded PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -77,14 +78,21 @@ impl Server {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap().json().await.unwrap()
     }
 
-    async fn post(&self, path: &str, cart: &str, key: &str, body: &Value) -> reqwest::Result<(StatusCode, String, Value)> {
+    async fn post(
+        &self,
+        path: &str,
+        cart: &str,
+        key: &str,
+        body: &Value,
+    ) -> reqwest::Result<(StatusCode, String, Value)> {
         let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
         if !cart.is_empty() {
             request = request.header("x-cart-token", cart).header("idempotency-key", key);
         }
         let response = request.send().await?;
         let status = response.status();
-        let token = response.headers().get("x-cart-token").map_or("", |token| token.to_str().unwrap()).to_owned();
+        let token =
+            response.headers().get("x-cart-token").map_or("", |token| token.to_str().unwrap()).to_owned();
         Ok((status, token, response.json().await?))
     }
 
@@ -126,7 +134,8 @@ fn purchase() -> Value {
 async fn one_souk_per_data_folder() {
     let data = data_folder();
     let server = Server::start(data.path()).await;
-    let (second_ok, _, second) = output(data.path(), &["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+    let (second_ok, _, second) =
+        output(data.path(), &["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
     assert!(!second_ok);
     assert!(second.contains("in use") && second.contains(&server.child.id().to_string()), "{second}");
     let (ok, beside, error) = output(data.path(), &["verify"]);
@@ -226,8 +235,13 @@ async fn a_stop_finishes_requests_in_flight() {
     let data = data_folder();
     let server = Server::start(data.path()).await;
     let products = server.get("/api/v2/products?in_stock=true&first=100&sort=title").await;
-    let variants = products["data"].as_array().unwrap().iter().flat_map(|product| product["variants"].as_array().unwrap());
-    let variant = variants.max_by_key(|variant| variant["available"].as_i64().unwrap()).unwrap()["id"].clone();
+    let variants = products["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|product| product["variants"].as_array().unwrap());
+    let variant =
+        variants.max_by_key(|variant| variant["available"].as_i64().unwrap()).unwrap()["id"].clone();
     let body = json!({"variant_id": variant, "quantity": 1});
     let mut carts = Vec::new();
     for _ in 0..8 {
@@ -266,7 +280,11 @@ async fn a_stop_finishes_requests_in_flight() {
 #[test]
 fn configuration_is_layered_and_checked() {
     let data = data_folder();
-    std::fs::write(data.path().join("souk.toml"), "cache_bytes = 1\nlog_filter = \"warn\"\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    std::fs::write(
+        data.path().join("souk.toml"),
+        "cache_bytes = 1\nlog_filter = \"warn\"\nlisten = \"127.0.0.1:1\"\n",
+    )
+    .unwrap();
     let config = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = souk(data.path(), arguments);
         command.envs(variables.iter().copied());

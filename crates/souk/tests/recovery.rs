@@ -1,4 +1,5 @@
 //! A crash between any two steps of a purchase: nothing is lost, nothing happens twice, nothing stays stuck.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -98,7 +99,11 @@ impl Payments for FailingPayments {
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, payments::Error> {
         self.0.payments(ids).await
     }
-    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, payments::Error> {
+    async fn succeeded(
+        &self,
+        after: Option<PaymentId>,
+        limit: i64,
+    ) -> Result<Vec<PaymentId>, payments::Error> {
         self.0.succeeded(after, limit).await
     }
     async fn verify(&self) -> Result<Vec<Violation>, payments::Error> {
@@ -202,7 +207,8 @@ async fn a_crash_around_an_expiry_is_recovered() {
 /// Recovery and the request itself may work on one order at the same time, on several nodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_may_carry_one_order_at_the_same_time() {
-    let settings = orders::Settings { step_deadline: std::time::Duration::ZERO, ..orders::Settings::default() };
+    let settings =
+        orders::Settings { step_deadline: std::time::Duration::ZERO, ..orders::Settings::default() };
     let test = TestApp::with(settings).await;
     let other = test.other_node().await;
     let variant = test.product(NewProduct { stock: 20, ..NewProduct::default() }).await;

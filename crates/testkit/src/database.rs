@@ -58,7 +58,10 @@ fn server() -> PgConnectOptions {
     PgConnectOptions::from_str(&url).expect("DATABASE_URL can be read")
 }
 
-#[expect(clippy::disallowed_methods, reason = "databases of tests that run side by side need different names")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "databases of tests that run side by side need different names"
+)]
 fn random() -> [u8; 16] {
     Uuid::new_v4().into_bytes()
 }

@@ -1,7 +1,8 @@
 //! Things that tests need to be there.
 
 use catalog::{
-    CategoryId, Image, NewStore, ProductStatus, PutCategory, PutProduct, PutResult, PutVariant, StoreId, VariantId,
+    CategoryId, Image, NewStore, ProductStatus, PutCategory, PutProduct, PutResult, PutVariant, StoreId,
+    VariantId,
 };
 use inventory::{Adjustment, Reason};
 use orders::Address;
@@ -113,8 +114,12 @@ impl TestApp {
 
     /// Makes or changes a product as it is given; it has no stock.
     pub async fn put(&self, store: StoreId, product: PutProduct) -> PutResult {
-        let mut results =
-            self.app.catalog.put_products(&Actor::System, store, &[product]).await.expect("the product can be put");
+        let mut results = self
+            .app
+            .catalog
+            .put_products(&Actor::System, store, &[product])
+            .await
+            .expect("the product can be put");
         results.remove(0)
     }
 

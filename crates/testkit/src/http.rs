@@ -51,7 +51,13 @@ impl TestApp {
     }
 
     /// Any request, with a JSON body if there is one.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
         let bytes = body.map(|body| body.to_string().into_bytes());
         let mut all = headers.to_vec();
         if bytes.is_some() {

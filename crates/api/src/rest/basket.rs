@@ -40,7 +40,8 @@ struct Basket {
 }
 
 impl Basket {
-    const EMPTY: Self = Self { id: None, currency: None, lines: Vec::new(), subtotal: None, expires_at: None };
+    const EMPTY: Self =
+        Self { id: None, currency: None, lines: Vec::new(), subtotal: None, expires_at: None };
 }
 
 impl From<Cart> for Basket {

@@ -17,7 +17,10 @@ use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_stores)).routes(routes!(show_store)).routes(routes!(list_categories))
+    OpenApiRouter::new()
+        .routes(routes!(list_stores))
+        .routes(routes!(show_store))
+        .routes(routes!(list_categories))
 }
 
 /// Which numbered page.

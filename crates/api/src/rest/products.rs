@@ -53,10 +53,16 @@ async fn list_store_products(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let store = store.parse().map_err(|_| CatalogError::StoreNotFound)?;
-    page(&api, &asked, ProductFilter { store: Some(store), ..ProductFilter::default() }, query.request()).await
+    page(&api, &asked, ProductFilter { store: Some(store), ..ProductFilter::default() }, query.request())
+        .await
 }
 
-async fn page(api: &Api, asked: &Asked, filter: ProductFilter, page: PageRequest) -> Result<Response, Problem> {
+async fn page(
+    api: &Api,
+    asked: &Asked,
+    filter: ProductFilter,
+    page: PageRequest,
+) -> Result<Response, Problem> {
     cache::answer(api, asked, || async move {
         let found = api.catalog.product_page(&Actor::stranger(), &filter, page).await?;
         let (page, per_page, total) = (found.page, found.per_page, found.total);
@@ -142,7 +148,10 @@ async fn browse_products(
 ) -> Result<Response, Problem> {
     let filter = ProductFilter {
         store: query.store.map(|key| key.parse().map_err(|_| CatalogError::StoreNotFound)).transpose()?,
-        category: query.category.map(|key| key.parse().map_err(|_| CatalogError::CategoryNotFound)).transpose()?,
+        category: query
+            .category
+            .map(|key| key.parse().map_err(|_| CatalogError::CategoryNotFound))
+            .transpose()?,
         min_price: query.min_price,
         max_price: query.max_price,
         currency: query.currency,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use catalog::{
-    CategoryRef, Image, OptionValue, Product, ProductId, ProductOption, ProductStatus, StoreRef, VariantId,
+    CATEGORIES, CategoryRef, Image, OptionValue, Product, ProductId, ProductOption, ProductStatus, StoreRef, VariantId,
 };
 use platform::{Money, Slug, Tag};
 use serde::Serialize;
@@ -155,12 +155,17 @@ fn view(base: &Url, product: Product, available: &HashMap<VariantId, i64>) -> Pr
 
 /// A path is below Souk's own address; anything else stays as it is.
 pub(crate) fn absolute(base: &Url, url: &str) -> String {
-    if url.starts_with('/') { base.join(url).map_or_else(|_| url.to_owned(), String::from) } else { url.to_owned() }
+    if url.starts_with('/') {
+        base.join(url).map_or_else(|_| url.to_owned(), String::from)
+    } else {
+        url.to_owned()
+    }
 }
 
 /// What an answer that shows these products depends on, and what a CDN may purge it by.
 pub(crate) fn tags(products: &[ProductView]) -> (Vec<Tag>, String) {
-    let mut tags = Vec::new();
+    // Products name their categories.
+    let mut tags = vec![CATEGORIES];
     let mut keys = Vec::new();
     for product in products {
         tags.push(Tag::id(product.id));

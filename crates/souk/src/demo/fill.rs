@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use catalog::{
-    CategoryId, Image, Key, NewStore, ProductFilter, ProductOption, PutCategory, PutProduct, PutVariant, StoreId,
+    CategoryId, Image, Key, NewStore, ProductFilter, ProductOption, PutCategory, PutProduct, PutVariant,
+    StoreId,
 };
 use inventory::{Adjustment, Reason};
 use platform::{Actor, Currency, Money, PageRequest, Slug};
@@ -56,7 +57,8 @@ async fn is_stocked(app: &App, store: &Store) -> anyhow::Result<bool> {
     let filter = ProductFilter { store: Some(Key::Id(id)), ..ProductFilter::default() };
     let page = PageRequest { page: 1, per_page: PageRequest::MAX_PER_PAGE };
     let products = app.catalog.product_page(&Actor::System, &filter, page).await?.data;
-    let variants: Vec<_> = products.iter().flat_map(|product| &product.variants).map(|variant| variant.id).collect();
+    let variants: Vec<_> =
+        products.iter().flat_map(|product| &product.variants).map(|variant| variant.id).collect();
     Ok(app.inventory.available(&variants).await?.values().any(|available| *available > 0))
 }
 
@@ -115,8 +117,11 @@ async fn put_products(
     categories: &HashMap<String, CategoryId>,
 ) -> anyhow::Result<()> {
     let currency: Currency = store.currency.parse()?;
-    let products: Vec<PutProduct> =
-        store.products.iter().map(|product| put(store, product, currency, categories)).collect::<Result<_, _>>()?;
+    let products: Vec<PutProduct> = store
+        .products
+        .iter()
+        .map(|product| put(store, product, currency, categories))
+        .collect::<Result<_, _>>()?;
     let results = app.catalog.put_products(&Actor::System, id, &products).await?;
     let openings: Vec<Adjustment> = store
         .products

@@ -9,6 +9,7 @@ mod report;
 mod shopify;
 mod source;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -85,6 +86,11 @@ async fn store(app: &App, slug: &Slug, currency: Currency) -> anyhow::Result<Sto
         "the store {slug} sells in {sells_in}, so it takes no prices in {currency}"
     );
     Ok(store.id)
+}
+
+/// Prints the totals at the end.
+fn tell(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("printing the totals")
 }
 
 /// `loom-street` is "Loom Street".

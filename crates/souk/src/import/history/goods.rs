@@ -59,11 +59,6 @@ impl Goods {
         (good, new)
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// All of them as products, by code.
     pub(crate) fn into_products(self, currency: Currency) -> Vec<PutProduct> {
         let mut goods: Vec<Good> = self.0.into_values().collect();

@@ -19,6 +19,8 @@ pub(crate) const COLUMNS: [&str; 8] = [
     "CustomerID",
     "Country",
 ];
+/// Above this, or with more decimals than six, a unit price is taken for a mistake; sums of others are exact.
+const DEAREST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
 /// Where the columns of a file are.
@@ -103,6 +105,9 @@ impl Columns {
             .map_err(|_| "the date is not one such as 2010-12-01 08:26:00")?
             .assume_utc();
         let unit_price = amount::decimal(unit_price).ok_or("the unit price is not a number such as 2.55")?;
+        if unit_price.abs() > DEAREST || unit_price.normalize().scale() > 6 {
+            return Err("the unit price is above a billion or has more than six decimals");
+        }
         let customer = (!customer.is_empty()).then_some(customer);
         Ok(Line { invoice, code, description, quantity, at, unit_price, customer, country })
     }
@@ -194,6 +199,11 @@ mod tests {
             (row("1", "1.5", "1"), "the quantity is not a whole number"),
             (row("1", "-2147483648", "1"), "the quantity is not a whole number"),
             (row("1", "1", "1,5"), "the unit price is not a number such as 2.55"),
+            (
+                row("1", "1", "1000000000.01"),
+                "the unit price is above a billion or has more than six decimals",
+            ),
+            (row("1", "1", "0.0000001"), "the unit price is above a billion or has more than six decimals"),
             (vec!["1", "2"].into(), "the row has more or fewer fields than the header"),
             (
                 vec!["1", "2", "", "1", "01/12/2010 08:26", "1", "", ""].into(),

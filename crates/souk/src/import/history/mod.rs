@@ -12,13 +12,13 @@ mod writer;
 
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::report::Report;
 use super::source::Source;
-use super::{HistoryImport, store};
+use super::{HistoryImport, store, tell};
 use crate::app::App;
 
 /// Batches that may wait for the writer.
@@ -48,15 +48,18 @@ pub(crate) async fn run(app: &App, import: &HistoryImport) -> anyhow::Result<()>
         writer.write(batch).await?;
     }
     let read = reader.await.context("the reader of the file")??;
+    ensure!(read.tally.adds_up(currency), "lines were lost on the way: this is a mistake in Souk");
     let products = read.goods.into_products(currency);
     let written = writer.finish(&products, import.stock, &import.file).await?;
 
-    print!("{} into the store {}:\n{}", import.file.display(), import.store, {
-        table::table(&read.tally, products.len(), &written, currency)
+    let table = table::table(&read.tally, products.len(), &written, currency);
+    let report = read.reported.path.map_or_else(String::new, |path| {
+        format!("the lines that were not imported are listed in {}\n", path.display())
     });
-    println!("\nin {:.1} s", begun.elapsed().as_secs_f64());
-    if let Some(path) = read.reported.path {
-        println!("the lines that were not imported are listed in {}", path.display());
-    }
-    Ok(())
+    tell(&format!(
+        "{} into the store {}:\n{table}\n{report}in {:.1} s\n",
+        import.file.display(),
+        import.store,
+        begun.elapsed().as_secs_f64()
+    ))
 }

@@ -136,7 +136,7 @@ impl Reader<'_> {
             (_, None) => return self.refuse(number, row, line, "more money than can be counted"),
             (_, Some(amounts)) => amounts,
         };
-        self.tally.book(line, meaning, total);
+        self.tally.book(line, meaning, total, self.currency);
         let (good, new) = self.goods.take(line, meaning, unit_price);
         if new {
             self.batch.goods.push(good.clone());

@@ -82,7 +82,7 @@ fn rejected(table: &mut Table, tally: &Tally) {
 fn reconciled(table: &mut Table, tally: &Tally, currency: Currency) {
     let [sales, returns] =
         [tally.sales, tally.returns].map(|booked| amount::major_units(booked.minor, currency));
-    let (rejected, rounding) = (tally.rejected_sum(), tally.rounding(currency));
+    let (rejected, rounding) = (tally.rejected_sum(), tally.rounding);
     let lines = tally.sales.lines + tally.returns.lines + rejected.lines;
     table.head("reconciled: each line is rounded by itself, halves away from zero");
     let amounts = [sales, -returns, rejected.amount, rounding].map(|amount| exact(amount, currency));

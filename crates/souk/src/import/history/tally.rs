@@ -46,6 +46,8 @@ pub(crate) struct Tally {
     pub(crate) sales: Booked,
     pub(crate) returns: Booked,
     pub(crate) rejected: BTreeMap<&'static str, Sum>,
+    /// What imported lines come to exactly, less what they were imported at.
+    pub(crate) rounding: Decimal,
     invoices: HashMap<Box<str>, Invoice>,
     codes: HashSet<Box<str>>,
     customers: HashSet<Box<str>>,
@@ -93,13 +95,17 @@ impl Tally {
     }
 
     /// Counts a line that was imported at `minor` units.
-    pub(crate) fn book(&mut self, line: &Line<'_>, meaning: Meaning, minor: i64) {
+    pub(crate) fn book(&mut self, line: &Line<'_>, meaning: Meaning, minor: i64, currency: Currency) {
         let invoice = entry(&mut self.invoices, line.invoice);
-        let booked = if meaning == Meaning::Return { &mut self.returns } else { &mut self.sales };
+        let (booked, signed) = match meaning {
+            Meaning::Return => (&mut self.returns, -minor),
+            _ => (&mut self.sales, minor),
+        };
         booked.documents += u64::from(!invoice.imported);
         booked.lines += 1;
         booked.minor += minor;
         invoice.imported = true;
+        self.rounding += line.amount() - amount::major_units(signed, currency);
     }
 
     /// Counts a line that was not.
@@ -130,10 +136,12 @@ impl Tally {
         })
     }
 
-    /// What the lines come to exactly, less what was imported and what was rejected: the rounding.
-    pub(crate) fn rounding(&self, currency: Currency) -> Decimal {
+    /// Whether every line was imported or rejected, and their amounts with the rounding are the file's.
+    pub(crate) fn adds_up(&self, currency: Currency) -> bool {
+        let rejected = self.rejected_sum();
         let imported = amount::major_units(self.sales.minor - self.returns.minor, currency);
-        (self.source.amount - imported - self.rejected_sum().amount).normalize()
+        self.source.lines + self.unreadable == self.sales.lines + self.returns.lines + rejected.lines
+            && self.source.amount == imported + rejected.amount + self.rounding
     }
 
     /// What the invoices are.
@@ -166,4 +174,40 @@ fn entry<'a>(invoices: &'a mut HashMap<Box<str>, Invoice>, number: &str) -> &'a 
 
 fn insert(set: &mut HashSet<Box<str>>, name: &str) -> bool {
     !set.contains(name) && set.insert(name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    /// A sub-penny sale, its return, a gift and something unreadable: each is counted, and all add up.
+    #[test]
+    fn every_line_is_accounted_for() {
+        let sale = Line {
+            invoice: "1",
+            code: "A",
+            description: "",
+            quantity: 3,
+            at: datetime!(2010-12-01 08:26 UTC),
+            unit_price: Decimal::new(335, 3),
+            customer: Some("7"),
+            country: "France",
+        };
+        let back = Line { invoice: "C1", quantity: -1, ..sale };
+        let gift = Line { invoice: "2", unit_price: Decimal::ZERO, ..sale };
+        let mut tally = Tally::default();
+        assert_eq!([sale, back, gift].map(|line| tally.take(&line)), [true, false, false]);
+        assert!(!tally.adds_up(Currency::GBP));
+        tally.book(&sale, Meaning::Sale, 101, Currency::GBP);
+        tally.book(&back, Meaning::Return, 34, Currency::GBP);
+        tally.reject(&gift, "price of zero");
+        tally.reject_unreadable("1", "odd");
+        assert!(tally.adds_up(Currency::GBP));
+        assert_eq!(tally.rounding, Decimal::ZERO);
+        assert_eq!(tally.sales, Booked { documents: 1, lines: 1, minor: 101 });
+        assert_eq!(tally.names(), [1, 1, 1]);
+        let invoices = tally.invoices();
+        assert_eq!((invoices.all, invoices.cancellations, invoices.clean), (3, 1, 0));
+    }
 }

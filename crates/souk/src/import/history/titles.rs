@@ -32,8 +32,7 @@ fn push_word(title: &mut String, word: &str, first: bool) {
         title.push_str(&small);
         return;
     }
-    let mut parts = word.split_inclusive(|c: char| !c.is_alphanumeric() && c != '\'').peekable();
-    while let Some(part) = parts.next() {
+    for part in word.split_inclusive(|c: char| !c.is_alphanumeric() && c != '\'') {
         let letters = part.trim_end_matches(|c: char| !c.is_alphanumeric());
         if CAPITALS.contains(&letters) {
             title.push_str(part);
@@ -43,9 +42,9 @@ fn push_word(title: &mut String, word: &str, first: bool) {
         let mut within = false;
         for c in part.chars() {
             if within {
-                title.extend(c.to_lowercase())
+                title.extend(c.to_lowercase());
             } else {
-                title.push(c)
+                title.push(c);
             }
             within = within || c.is_alphanumeric();
         }

@@ -8,16 +8,20 @@ mod reader;
 mod variant;
 mod writer;
 
+use std::fmt::Write;
+
 use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::report::{Outcome, Report};
 use super::source::Source;
-use super::{ProductsImport, grouped, store};
+use super::{ProductsImport, grouped, store, tell};
 use crate::app::App;
 use columns::Columns;
 use product::Reading;
+use reader::Read;
+use writer::Totals;
 
 /// Batches that may wait for the writer.
 const WAITING: usize = 2;
@@ -37,26 +41,35 @@ pub(crate) async fn run(app: &App, import: &ProductsImport) -> anyhow::Result<()
         writer.write(batch).await?;
     }
     let read = reader.await.context("the reader of the file")??;
-    let written = writer.totals;
+    let text = totals(import, &read, &writer.totals)?;
+    tell(&text)
+}
 
-    println!("{} into the store {} ({}):", import.file.display(), import.store, import.currency);
-    println!("  rows read            {:>9}", grouped(read.rows));
-    println!("  products             {:>9}", grouped(written.products));
-    println!("  variants             {:>9}", grouped(written.variants));
-    println!("  images               {:>9}", grouped(written.images));
-    println!("  units in the file    {:>9}", grouped(written.units));
-    println!("  rows refused         {:>9}", grouped(read.reported.total(Outcome::Refused)));
-    println!("  remarks on others    {:>9}", grouped(read.reported.total(Outcome::Mended)));
+fn totals(import: &ProductsImport, read: &Read, written: &Totals) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{} into the store {} ({}):", import.file.display(), import.store, import.currency)?;
+    for (what, count) in [
+        ("rows read", read.rows),
+        ("products", written.products),
+        ("variants", written.variants),
+        ("images", written.images),
+        ("units of stock in the file", written.units),
+        ("rows refused", read.reported.total(Outcome::Refused)),
+        ("remarks on rows that were taken", read.reported.total(Outcome::Mended)),
+    ] {
+        writeln!(text, "  {what:<40} {:>9}", grouped(count))?;
+    }
     for ((outcome, reason), count) in &read.reported.counts {
-        let what = if *outcome == Outcome::Refused { "refused" } else { "mended" };
-        println!("    {what}: {reason}: {}", grouped(*count));
+        writeln!(text, "    {}: {reason}: {}", outcome.as_str(), grouped(*count))?;
     }
-    println!(
-        "in this run: created {}, updated {}, unchanged {}; new variants {}; variants given opening stock {}",
-        written.created, written.updated, written.unchanged, written.new_variants, written.stocked,
-    );
-    if let Some(path) = read.reported.path {
-        println!("the rows above are listed with their lines in {}", path.display());
+    let Totals { created, updated, unchanged, new_variants, stocked, .. } = written;
+    writeln!(
+        text,
+        "in this run: created {created}, updated {updated}, unchanged {unchanged}; \
+         {new_variants} new variants, {stocked} given opening stock"
+    )?;
+    if let Some(path) = &read.reported.path {
+        writeln!(text, "the rows that were refused or remarked on are listed in {}", path.display())?;
     }
-    Ok(())
+    Ok(text)
 }

@@ -59,16 +59,19 @@ fn try_assemble(
     let titled = rows.iter().position(|row| !get(row, Column::Title).is_empty());
     let titled = titled.ok_or("the product has no title")?;
     let details = rows[titled];
-    let names = OptionNames::of(columns, rows.iter().copied());
+    let names = OptionNames::of(columns, rows);
     let mut seen = HashSet::new();
     let (mut variants, mut stock, mut images) = (Vec::new(), Vec::new(), Images::default());
     for (at, row) in rows.iter().enumerate() {
-        let has_image = !get(row, Column::ImageUrl).is_empty();
-        if has_image && let Err(reason) = images.add(columns, row) {
-            remarks.push((at, Outcome::Mended, reason));
+        let has_variant = at == titled || variant::is_there(columns, row);
+        match images.add(columns, row) {
+            Ok(None) => {}
+            Ok(Some(reason)) => remarks.push((at, Outcome::Mended, reason)),
+            Err(reason) if has_variant => remarks.push((at, Outcome::Mended, reason)),
+            Err(reason) => remarks.push((at, Outcome::Refused, reason)),
         }
-        if at != titled && !variant::is_there(columns, row) {
-            if !has_image {
+        if !has_variant {
+            if get(row, Column::ImageUrl).is_empty() {
                 remarks.push((at, Outcome::Refused, "the row has neither a variant nor an image"));
             }
             continue;
@@ -152,20 +155,18 @@ fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
 struct Images(Vec<(u64, Image)>);
 
 impl Images {
-    fn add(&mut self, columns: &Columns, row: &StringRecord) -> Result<(), &'static str> {
-        let Some(url) = variant::url(columns.get(row, Column::ImageUrl))? else { return Ok(()) };
+    /// Adds the image of a row, if it has one, and gives a remark on it.
+    fn add(&mut self, columns: &Columns, row: &StringRecord) -> Result<Option<&'static str>, &'static str> {
+        let Some(url) = variant::url(columns.get(row, Column::ImageUrl))? else { return Ok(None) };
         if self.0.iter().any(|(_, image)| image.url == url) {
-            return Ok(());
+            return Ok(None);
         }
         let alt = columns.get(row, Column::ImageAlt).to_owned();
         let position = columns.get(row, Column::ImagePosition);
-        let (place, remark) = match (position, position.parse()) {
-            (_, Ok(place)) => (place, Ok(())),
-            ("", _) => (u64::MAX, Ok(())),
-            _ => (u64::MAX, Err("the image's position is not a number: it comes after the others")),
-        };
-        self.0.push((place, Image { url, alt }));
-        remark
+        let place = position.parse().ok();
+        self.0.push((place.unwrap_or(u64::MAX), Image { url, alt }));
+        let odd = place.is_none() && !position.is_empty();
+        Ok(odd.then_some("the image's position is not a number: it comes after the others"))
     }
 
     fn in_order(mut self) -> Vec<Image> {

@@ -26,13 +26,13 @@ pub(crate) struct OptionNames([Option<String>; OPTIONS]);
 impl OptionNames {
     /// Finds them in a product's rows: usually they stand in the first one only. "Title" with the one
     /// value "Default Title" says that there is nothing to choose.
-    pub(crate) fn of<'a>(columns: &Columns, rows: impl Iterator<Item = &'a StringRecord> + Clone) -> Self {
+    pub(crate) fn of(columns: &Columns, rows: &[&StringRecord]) -> Self {
         let mut names = [const { None }; OPTIONS];
         for (number, name) in names.iter_mut().enumerate() {
             let said = |row| columns.get(row, Column::OptionName(number));
-            *name = rows.clone().map(said).find(|name| !name.is_empty()).map(str::to_owned);
+            *name = rows.iter().map(|row| said(row)).find(|name| !name.is_empty()).map(str::to_owned);
         }
-        let default_only = rows.clone().all(|row| matches!(value(columns, row, 0), "" | "Default Title"));
+        let default_only = rows.iter().all(|row| matches!(value(columns, row, 0), "" | "Default Title"));
         if names[0].as_deref() == Some("Title") && names[1..].iter().all(Option::is_none) && default_only {
             names[0] = None;
         }

@@ -54,7 +54,7 @@ fn reports_bad_rows_and_imports_the_others() {
         "cup||||||Tiny|||||||",
         "cup|||||||||9||||",
         "cup||||||Odd|||9||many||",
-        "cup||||||||||||javascript:alert(1)|",
+        "cup|||||||||||||javascript:alert(1)|",
         "cup|||||||||||||",
     ]);
     let Assembled { product, stock, .. } = product.unwrap();
@@ -70,7 +70,7 @@ fn reports_bad_rows_and_imports_the_others() {
             (4, Outcome::Refused, "there is no price"),
             (5, Outcome::Refused, "an option has no value"),
             (6, Outcome::Refused, "the quantity is not a whole number up to a billion"),
-            (7, Outcome::Mended, "an image is not at an http or https address: it is left out"),
+            (7, Outcome::Refused, "an image is not at an http or https address: it is left out"),
             (8, Outcome::Refused, "the row has neither a variant nor an image"),
         ]
     );
@@ -84,7 +84,8 @@ fn reports_every_row_of_a_product_that_can_not_be_made() {
         remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(),
         [(0, "the product has no title"), (1, "the product has no title")]
     );
-    let (product, remarks) = assembled(&["a|A|||weird|Size|S|||||||", "a||||||||||||https://x.test/1.jpg|1"]);
+    let (product, remarks) =
+        assembled(&["a|A|||weird|Size|S|||||||", "a|||||||||||||https://x.test/1.jpg|1"]);
     assert!(product.is_none());
     assert_eq!(
         remarks.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(),
