@@ -4,13 +4,16 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum_extra::extract::CookieJar;
-use bytes::Bytes;
+use futures_util::StreamExt;
 use garde::Validate;
 use orders::IdempotencyKey;
 use platform::{Actor, Detail, Secret};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
+
+/// Bytes of a body that are read at most before the connection is given up.
+const MOST_TAKEN: u64 = 16 * 1024 * 1024;
 
 /// A validated JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -22,7 +25,7 @@ where
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let message = "send Content-Type: application/json";
             return Err(Problem::new(
@@ -31,19 +34,7 @@ where
                 message,
             ));
         }
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "request/body_too_large",
-                    format!("a body has at most {} bytes", crate::MAX_BODY),
-                ),
-                _ => Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "request/body_incomplete",
-                    "the body could not be read",
-                ),
-            })?;
+        let bytes = read(request).await?;
         if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
             let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
             return Err(Problem::invalid("request/invalid_type", vec![detail]));
@@ -55,6 +46,35 @@ where
         validate(&value)?;
         Ok(Self(value))
     }
+}
+
+/// Reads the body. Of one that is too large the rest is taken and thrown away, up to a limit: a client that
+/// is still sending when the connection closes may never see the answer.
+async fn read(request: Request) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        let message = format!("a body has at most {} bytes", crate::MAX_BODY);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request/body_too_large", message)
+    };
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    // Such a client waits for a word before it sends anything (RFC 9110, 10.1.1).
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    if declared.is_some_and(|bytes: u64| bytes > MOST_TAKEN || asks_first && bytes > crate::MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut body, mut taken) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "request/body_incomplete", "the body could not be read")
+        })?;
+        taken += chunk.len() as u64;
+        if taken <= crate::MAX_BODY as u64 {
+            body.extend_from_slice(&chunk);
+        } else if taken > MOST_TAKEN {
+            break;
+        }
+    }
+    if taken > crate::MAX_BODY as u64 { Err(too_large()) } else { Ok(body) }
 }
 
 /// Whether the body is declared as JSON: `application/json` or a type with the `+json` suffix (RFC 6839).
@@ -98,12 +118,29 @@ fn bad_value(path: &str, message: &str) -> Problem {
         ("unknown_field", inside(named))
     } else if message.starts_with("missing field") {
         ("missing_field", inside(named))
+    } else if message.starts_with("duplicate field") {
+        ("invalid_value", inside(named))
     } else if message.starts_with("invalid type") {
         ("invalid_type", inside_or_self(path))
     } else {
         ("invalid_value", inside_or_self(path))
     };
-    Problem::invalid(&format!("request/{code}"), vec![Detail::new(field, code, message)])
+    Problem::invalid(&format!("request/{code}"), vec![Detail::new(field, code, in_plain_words(message))])
+}
+
+/// serde's words without the value, which may be a secret such as a card number, and without Rust's names.
+fn in_plain_words(message: &str) -> String {
+    let described = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    let Some((found, expected)) = message.rsplit_once(", expected ").filter(|_| described) else {
+        return message.to_owned();
+    };
+    let found = found.split(['`', '"']).next().unwrap_or_default().trim_end().replace("map", "object");
+    let expected = match expected {
+        name if name.starts_with("struct ") => "an object",
+        "i64" | "i32" | "u64" | "u32" => "a whole number",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
 fn inside_or_self(path: &str) -> String {

@@ -1,6 +1,6 @@
 //! Adjustments: every change of what is on hand that is not a sale, with its reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use catalog::VariantId;
 use platform::{Database, Sources};
@@ -61,17 +61,25 @@ pub(crate) async fn make(
     let now = sources.now();
     let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
     let mut tx = database.begin().await?;
-    sqlx::query!(
-        "INSERT INTO inventory.stock_levels (variant_id, on_hand)
-         SELECT DISTINCT variant_id, 0 FROM unnest($1::uuid[]) AS wanted (variant_id) ORDER BY 1 ON CONFLICT DO NOTHING",
+    // An opening counts for what inventory did not know: a variant that came with none opened with none.
+    let new: HashSet<VariantId> = sqlx::query_scalar!(
+        r#"INSERT INTO inventory.stock_levels (variant_id, on_hand)
+           SELECT DISTINCT variant_id, 0 FROM unnest($1::uuid[]) AS wanted (variant_id) ORDER BY 1
+           ON CONFLICT DO NOTHING RETURNING variant_id AS "variant_id: VariantId""#,
         &platform::id::uuids(&variants),
     )
-    .execute(&mut *tx)
-    .await?;
+    .fetch_all(&mut *tx)
+    .await?
+    .into_iter()
+    .collect();
     let levels = level::lock(&mut tx, &variants).await?;
     let mut changes: BTreeMap<VariantId, i64> = BTreeMap::new();
     let mut made = 0;
-    for adjustment in adjustments.iter().filter(|adjustment| adjustment.quantity != 0) {
+    let counts = |adjustment: &&Adjustment| {
+        let opening = adjustment.reason == Reason::Opening;
+        adjustment.quantity != 0 && (!opening || new.contains(&adjustment.variant_id))
+    };
+    for adjustment in adjustments.iter().filter(counts) {
         let inserted = sqlx::query!(
             "INSERT INTO inventory.stock_adjustments (id, variant_id, quantity, reason, note, created_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",

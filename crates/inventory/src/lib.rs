@@ -35,7 +35,7 @@ pub trait Inventory: Send + Sync + 'static {
     async fn available(&self, variants: &[VariantId]) -> Result<HashMap<VariantId, i64>, Error>;
 
     /// Adds to, or takes from, what is on hand, each with its reason. All or none. An opening adjustment
-    /// of a variant that has one already is passed over. Returns how many were made.
+    /// of a variant that inventory knows already is passed over. Returns how many were made.
     async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, Error>;
 
     /// Reserves every line or none, first come first served. Idempotent: repeating it while the

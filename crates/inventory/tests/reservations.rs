@@ -153,7 +153,7 @@ async fn adjustments_leave_reservations_alone() {
     let stranger = test.app.inventory.adjust(&Actor::stranger(), &[adjust(7, Reason::Received)]).await;
     assert!(matches!(stranger, Err(Error::Forbidden)));
     // The reservation above belongs to no order: verification has to say so.
-    let violations = souk::verify::violations(&test.app).await.unwrap();
+    let violations = test.violations().await;
     assert_eq!(
         violations.iter().map(|violation| violation.invariant).collect::<Vec<_>>(),
         ["inventory/hold_has_order"]

@@ -47,11 +47,14 @@ pub struct Address {
     pub phone: Option<String>,
 }
 
-/// Refuses control characters: a label has no place for them, and PostgreSQL's `jsonb` takes no NUL.
+/// Refuses control characters, for which a label has no place (and PostgreSQL's `jsonb` none for NUL), and
+/// blanks.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that garde calls")]
 fn one_line(text: &str, (): &()) -> garde::Result {
     if text.chars().any(char::is_control) {
         Err(garde::Error::new("no line breaks or other control characters"))
+    } else if !text.is_empty() && text.trim().is_empty() {
+        Err(garde::Error::new("more than spaces"))
     } else {
         Ok(())
     }

@@ -165,9 +165,20 @@ async fn lock(parts: &Parts, tx: &mut Tx, id: CartId) -> Result<CartRow, Error> 
     Ok(row)
 }
 
-/// Counts the change, moves the expiry, and lets an emptied cart take any currency again.
+/// Counts the change, moves the expiry, and lets an emptied cart take any currency again. Refuses a cart
+/// whose sum does not fit, so that it can always be shown.
 async fn changed(parts: &Parts, tx: &mut Tx, id: CartId, currency: Option<&str>) -> Result<(), Error> {
     let now = parts.sources.now();
+    let fits = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(quantity::numeric * unit_price), 0) <= 9223372036854775807 AS "fits!"
+           FROM orders.cart_lines WHERE cart_id = $1"#,
+        id.uuid(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !fits {
+        return Err(Error::TotalTooLarge);
+    }
     sqlx::query!(
         "UPDATE orders.carts SET version = version + 1, updated_at = $2, expires_at = $3,
              currency = CASE WHEN EXISTS (SELECT FROM orders.cart_lines WHERE cart_id = $1) THEN coalesce($4, currency) END

@@ -30,7 +30,8 @@ impl Database {
             .acquire_timeout(Duration::from_secs(15))
             // A broken connection shows itself in the first statement; asking each time costs a round trip.
             .test_before_acquire(false)
-            .connect_with(options.application_name("souk"))
+            // That a schema exists already is no news.
+            .connect_with(options.application_name("souk").options([("client_min_messages", "warning")]))
             .await?;
         Ok(Self::of(pool))
     }

@@ -74,29 +74,32 @@ async fn a_product_shows_what_is_documented() {
         values: values.map(str::to_owned).to_vec(),
     };
     let put = test
-        .put(store, PutProduct {
-            title: "Teapot & <Cosy>".to_owned(),
-            description: "<p>Holds “four” cups ☕</p>".to_owned(),
-            vendor: Some("Kiln".to_owned()),
-            tags: vec!["stoneware".to_owned()],
-            options: vec![option("Size", ["Small", "Large"]), option("Glaze", ["Blue", "Ash"])],
-            images: vec![
-                Image { url: "/media/a.svg".to_owned(), alt: "A".to_owned() },
-                Image { url: "https://cdn.example/b.jpg".to_owned(), alt: String::new() },
-            ],
-            categories: vec![tea],
-            variants: vec![
-                catalog::PutVariant {
-                    sku: Some("TP-S-B".to_owned()),
-                    barcode: Some("5012345678900".to_owned()),
-                    compare_at_price: Some(pence(2500)),
-                    image_url: Some("/media/small-blue.svg".to_owned()),
-                    ..variant(&["Small", "Blue"], pence(1999))
-                },
-                variant(&["Large", "Ash"], pence(2999)),
-            ],
-            ..product("teapot", pence(1999))
-        })
+        .put(
+            store,
+            PutProduct {
+                title: "Teapot & <Cosy>".to_owned(),
+                description: "<p>Holds “four” cups ☕</p>".to_owned(),
+                vendor: Some("Kiln".to_owned()),
+                tags: vec!["stoneware".to_owned()],
+                options: vec![option("Size", ["Small", "Large"]), option("Glaze", ["Blue", "Ash"])],
+                images: vec![
+                    Image { url: "/media/a.svg".to_owned(), alt: "A".to_owned() },
+                    Image { url: "https://cdn.example/b.jpg".to_owned(), alt: String::new() },
+                ],
+                categories: vec![tea],
+                variants: vec![
+                    catalog::PutVariant {
+                        sku: Some("TP-S-B".to_owned()),
+                        barcode: Some("5012345678900".to_owned()),
+                        compare_at_price: Some(pence(2500)),
+                        image_url: Some("/media/small-blue.svg".to_owned()),
+                        ..variant(&["Small", "Blue"], pence(1999))
+                    },
+                    variant(&["Large", "Ash"], pence(2999)),
+                ],
+                ..product("teapot", pence(1999))
+            },
+        )
         .await;
     test.adjust(put.variants[0].0, 7, Reason::Opening).await;
     let shown = test.get(&format!("/api/v1/products/{}", put.product_id), &[]).await;
@@ -108,7 +111,8 @@ async fn a_product_shows_what_is_documented() {
     let browsed = test.get("/api/v2/products", &[]).await;
     assert_eq!(browsed.json["data"], json!([shown.json]));
 
-    let base = test.get("/api/v1/products/teapot", &[]).await.json["images"][0]["url"].as_str().unwrap().to_owned();
+    let base =
+        test.get("/api/v1/products/teapot", &[]).await.json["images"][0]["url"].as_str().unwrap().to_owned();
     let base = base.strip_suffix("/media/a.svg").unwrap();
     assert!(base.starts_with("http://127.0.0.1:"), "{base}");
     let expected = json!({
@@ -162,8 +166,12 @@ async fn a_product_shows_what_is_documented() {
 
     let document = serde_json::to_value(api::document()).unwrap();
     let documented = |schema: &str| -> Vec<String> {
-        let mut names: Vec<_> =
-            document["components"]["schemas"][schema]["properties"].as_object().unwrap().keys().cloned().collect();
+        let mut names: Vec<_> = document["components"]["schemas"][schema]["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
         names.sort();
         names
     };
@@ -218,7 +226,10 @@ async fn only_active_products_are_shown() {
 async fn a_suspended_store_is_not_shown() {
     let test = TestApp::start().await;
     test.product(NewProduct::default()).await;
-    sqlx::query("UPDATE catalog.stores SET status = 'suspended'").execute(test.app.database.pool()).await.unwrap();
+    sqlx::query("UPDATE catalog.stores SET status = 'suspended'")
+        .execute(test.app.database.pool())
+        .await
+        .unwrap();
     for path in ["/api/v1/stores/shop", "/api/v1/stores/shop/products", "/api/v2/products?store=shop"] {
         assert_eq!(test.get(path, &[]).await.code(), "catalog/store_not_found", "{path}");
     }
@@ -263,7 +274,8 @@ async fn unknown_things_are_not_found() {
             let answer = test.get(&path, &[]).await;
             assert_eq!(answer.status, 404, "{path}: {answer:?}");
             // A path that is no UTF-8 names nothing at all.
-            let expected = if key == "%FF" && path.starts_with("/api/v1") { "request/not_found" } else { code };
+            let expected =
+                if key == "%FF" && path.starts_with("/api/v1") { "request/not_found" } else { code };
             assert_eq!(answer.code(), expected, "{path}");
         }
     }
@@ -374,12 +386,16 @@ async fn a_cursor_meets_everything_once() {
     let titles = ["apple", "Apple", "pear", "Äpfel", "1 pear", "a' OR 1=1 --\"{}"];
     for number in 0..23_usize {
         let price = i64::try_from(number % 3).unwrap() * 500;
-        let created_at = datetime!(2026-01-01 00:00 UTC) + time::Duration::nanoseconds(1000 * (number as i64 / 5));
-        test.put(store, PutProduct {
-            title: titles[number % titles.len()].to_owned(),
-            created_at: Some(created_at),
-            ..product(&format!("item-{number}"), pence(price))
-        })
+        let created_at =
+            datetime!(2026-01-01 00:00 UTC) + time::Duration::nanoseconds(1000 * (number as i64 / 5));
+        test.put(
+            store,
+            PutProduct {
+                title: titles[number % titles.len()].to_owned(),
+                created_at: Some(created_at),
+                ..product(&format!("item-{number}"), pence(price))
+            },
+        )
         .await;
     }
     let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
@@ -447,21 +463,29 @@ async fn filters_narrow_the_list() {
     let tea = test.category("tea", Some(kitchen)).await;
     let garden = test.category("garden", None).await;
     let mut variants = Vec::new();
-    for (slug, price, categories) in
-        [("cup", 500, vec![tea, garden]), ("pan", 3000, vec![kitchen]), ("hose", 2000, vec![garden]), ("pin", 5, vec![])]
-    {
-        variants.push(test.put(shop, PutProduct { categories, ..product(slug, pence(price)) }).await.variants[0].0);
+    for (slug, price, categories) in [
+        ("cup", 500, vec![tea, garden]),
+        ("pan", 3000, vec![kitchen]),
+        ("hose", 2000, vec![garden]),
+        ("pin", 5, vec![]),
+    ] {
+        variants.push(
+            test.put(shop, PutProduct { categories, ..product(slug, pence(price)) }).await.variants[0].0,
+        );
     }
     let rose = PutProduct { categories: vec![garden], ..product("rose", Money::new(700, Currency::EUR)) };
     test.put(foreign, rose).await;
     // The price of a product is that of its cheapest variant; it is in stock if any variant is.
     let option = ProductOption { name: "Size".to_owned(), values: vec!["S".to_owned(), "L".to_owned()] };
     let shirt = test
-        .put(shop, PutProduct {
-            options: vec![option],
-            variants: vec![variant(&["S"], pence(9000)), variant(&["L"], pence(1000))],
-            ..product("shirt", pence(0))
-        })
+        .put(
+            shop,
+            PutProduct {
+                options: vec![option],
+                variants: vec![variant(&["S"], pence(9000)), variant(&["L"], pence(1000))],
+                ..product("shirt", pence(0))
+            },
+        )
         .await;
     test.adjust(variants[0], 1, Reason::Opening).await;
     test.adjust(shirt.variants[1].0, 3, Reason::Opening).await;
@@ -607,7 +631,8 @@ async fn an_unchanged_answer_is_not_sent_again() {
 
     let before = test.get("/api/v1/products/teapot", &[]).await;
     test.put(store, product("teapot", pence(2099))).await;
-    let known = [("if-none-match", before.header("etag")), ("if-modified-since", before.header("last-modified"))];
+    let known =
+        [("if-none-match", before.header("etag")), ("if-modified-since", before.header("last-modified"))];
     let changed = test.get("/api/v1/products/teapot", &known).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), before.header("etag"));
@@ -656,8 +681,12 @@ async fn a_change_is_seen_at_once() {
     let test = TestApp::start().await;
     let teapot = test.product(NewProduct { stock: 5, ..NewProduct::default() }).await;
     let store = test.store("shop", GBP).await;
-    let paths =
-        ["/api/v1/products/teapot", "/api/v1/products", "/api/v1/stores/shop/products", "/api/v2/products?sort=price"];
+    let paths = [
+        "/api/v1/products/teapot",
+        "/api/v1/products",
+        "/api/v1/stores/shop/products",
+        "/api/v2/products?sort=price",
+    ];
     // Each answer is kept before the change: asked for twice, so that the second comes from the cache.
     let shown = async |field: &str| -> Vec<Value> {
         let mut seen = Vec::new();
@@ -665,7 +694,8 @@ async fn a_change_is_seen_at_once() {
             for _ in 0..2 {
                 let answer = test.get(path, &[]).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
-                let product = if answer.json["data"].is_null() { &answer.json } else { &answer.json["data"][0] };
+                let product =
+                    if answer.json["data"].is_null() { &answer.json } else { &answer.json["data"][0] };
                 seen.push(product.pointer(field).unwrap().clone());
             }
         }
@@ -768,14 +798,20 @@ async fn readers_never_fall_behind_the_writer() {
     test.put(store, product("teapot", pence(0))).await;
     let (told, done) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
     let mut readers = JoinSet::new();
-    for path in ["/api/v1/products/teapot", "/api/v1/products", "/api/v2/products?sort=price", "/api/v1/products/teapot"] {
+    for path in [
+        "/api/v1/products/teapot",
+        "/api/v1/products",
+        "/api/v2/products?sort=price",
+        "/api/v1/products/teapot",
+    ] {
         let (test, told, done) = (Arc::clone(&test), Arc::clone(&told), Arc::clone(&done));
         readers.spawn(async move {
             let (mut reads, mut seen) = (0, 0);
             while !done.load(Ordering::Acquire) {
                 let least = told.load(Ordering::Acquire);
                 let answer = test.get(path, &[]).await;
-                let product = if answer.json["data"].is_null() { &answer.json } else { &answer.json["data"][0] };
+                let product =
+                    if answer.json["data"].is_null() { &answer.json } else { &answer.json["data"][0] };
                 let price = product["variants"][0]["price"]["amount"].as_i64().unwrap();
                 assert!(price >= least, "{path} says {price} after the writer was told {least}");
                 assert!(price >= seen, "{path} says {price} after it said {seen}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::Api;
-use platform::Sources;
+use platform::{Sources, Violation};
 use souk::app::App;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -76,6 +76,16 @@ impl TestApp {
         App::new(database, self.app.sources.clone(), orders::Settings::default())
     }
 
+    /// A copy of the database as it is now.
+    pub async fn copy(&self) -> TestDatabase {
+        self.database.copy().await
+    }
+
+    /// The modules on another database, with the same clock.
+    pub fn on(&self, database: &platform::Database) -> App {
+        App::new(database.clone(), self.app.sources.clone(), orders::Settings::default())
+    }
+
     /// Runs background work until nothing is left: recovery, then the outbox.
     ///
     /// # Panics
@@ -86,14 +96,21 @@ impl TestApp {
         self.app.dispatcher().drain().await.expect("the outbox can be drained");
     }
 
+    /// The invariants that are broken now.
+    ///
+    /// # Panics
+    /// When verification can not run.
+    pub async fn violations(&self) -> Vec<Violation> {
+        souk::verify::violations(&self.app).await.expect("verification runs")
+    }
+
     /// Runs what is left to do, checks that every invariant holds, and removes the database.
     ///
     /// # Panics
     /// When an invariant is broken.
     pub async fn finish(self) {
         self.run_jobs().await;
-        let violations = souk::verify::violations(&self.app).await.expect("verification runs");
-        assert_eq!(violations, []);
+        assert_eq!(self.violations().await, []);
         self.stop.cancel();
         self.database.drop().await;
         drop(self.media);

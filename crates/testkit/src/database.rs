@@ -27,6 +27,23 @@ impl TestDatabase {
     pub async fn create() -> Self {
         let server = server();
         let template = template(&server).await;
+        Self::copy_of(server, &template).await
+    }
+
+    /// Makes a copy of this database as it is now.
+    ///
+    /// # Panics
+    /// When somebody else is connected to it.
+    pub async fn copy(&self) -> Self {
+        // A database that is copied may have no connections; the pool opens new ones when it is asked.
+        while self.database.pool().size() > 0 {
+            let connection = self.database.pool().acquire().await.expect("the test's database answers");
+            connection.close().await.expect("a connection can be closed");
+        }
+        Self::copy_of(self.server.clone(), &self.name).await
+    }
+
+    async fn copy_of(server: PgConnectOptions, template: &str) -> Self {
         let name = format!("souk_test_{}", Uuid::from_bytes(random()).simple());
         let mut connection = PgConnection::connect_with(&server).await.expect("the test server answers");
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy");
