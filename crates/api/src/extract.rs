@@ -55,7 +55,8 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
         let message = format!("a body has at most {} bytes", crate::MAX_BODY);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request/body_too_large", message)
     };
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // Such a client waits for a word before it sends anything (RFC 9110, 10.1.1).
     let asks_first = request.headers().contains_key(header::EXPECT);
     if declared.is_some_and(|bytes: u64| bytes > MOST_TAKEN || asks_first && bytes > crate::MAX_BODY as u64) {

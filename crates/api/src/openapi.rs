@@ -1,11 +1,12 @@
 //! The OpenAPI document, made of the handlers, and the page that shows it.
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Response};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Api, assets};
@@ -32,9 +33,16 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
         OpenApiRouter::with_openapi(Document::openapi()).merge(rest).split_for_parts();
     for path in document.paths.paths.values_mut() {
         let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
-        for summary in operations.into_iter().flatten().filter_map(|operation| operation.summary.as_mut()) {
+        for operation in operations.into_iter().flatten() {
             // A title, made of a sentence.
-            summary.truncate(summary.trim_end_matches('.').len());
+            if let Some(summary) = operation.summary.as_mut() {
+                summary.truncate(summary.trim_end_matches('.').len());
+            }
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response {
+                    complete(status, response);
+                }
+            }
         }
     }
     let components = document.components.get_or_insert_default();
@@ -44,6 +52,17 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
         ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
     components.add_security_scheme("cart_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(in_cookie)));
     (router, document)
+}
+
+/// Says of an error what its media type is, and in words what its status means.
+fn complete(status: &str, response: &mut Response) {
+    let Some(status) = status.parse().ok().filter(|status: &StatusCode| !status.is_success()) else { return };
+    if let Some(problem) = response.content.remove("application/json") {
+        response.content.insert("application/problem+json".to_owned(), problem);
+    }
+    if response.description.is_empty() {
+        status.canonical_reason().unwrap_or("Error").clone_into(&mut response.description);
+    }
 }
 
 /// The OpenAPI 3.1 document.

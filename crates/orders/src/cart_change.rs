@@ -19,13 +19,14 @@ pub(crate) async fn add(
     quantity: Quantity,
     key: Option<IdempotencyKey>,
 ) -> Result<Cart, Error> {
-    cart::authorized(parts, actor, id).await?;
+    let row = cart::authorized(parts, actor, id).await?;
     let claim = key.as_ref().map(|key| Claim::new(id.uuid(), key, "add_item", &(variant, quantity)));
     if let Some(claim) = &claim
         && let Known::Answered(Outcome::Done(())) = idempotency::look(&parts.database, claim).await?
     {
         return cart::show(parts, actor, id).await;
     }
+    row.check_open(parts.sources.now())?;
     let offer = offer(parts, variant).await?;
     // Other modules are asked before the transaction: one that waits for a second connection while it
     // holds a first could wait forever. The order's reservation decides in the end.
@@ -91,7 +92,7 @@ pub(crate) async fn set_quantity(
     line: CartLineId,
     quantity: Quantity,
 ) -> Result<Cart, Error> {
-    cart::authorized(parts, actor, id).await?;
+    cart::authorized(parts, actor, id).await?.check_open(parts.sources.now())?;
     let lines = cart::lines(parts, id).await?;
     let variant = lines.iter().find(|row| row.id == line).ok_or(Error::LineNotFound)?.variant_id;
     let offer = offer(parts, variant).await?;
