@@ -57,7 +57,7 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
 /// Says of an error what its media type is, and in words what its status means.
 fn complete(status: &str, response: &mut Response) {
     let Some(status) = status.parse().ok().filter(|status: &StatusCode| !status.is_success()) else { return };
-    if let Some(problem) = response.content.remove("application/json") {
+    if let Some(problem) = response.content.shift_remove("application/json") {
         response.content.insert("application/problem+json".to_owned(), problem);
     }
     if response.description.is_empty() {

@@ -7,7 +7,7 @@ use testkit::{NewProduct, TestApp};
 use tokio::task::JoinSet;
 
 fn line(variant: VariantId, quantity: i64) -> Line {
-    Line::new(variant, Quantity::try_from(quantity).unwrap())
+    Line::new(variant, Quantity::try_from(quantity).expect("a quantity"))
 }
 
 fn new_id(test: &TestApp) -> ReservationId {

@@ -138,8 +138,16 @@ fn describe_metrics() {
     use metrics::Unit::{Count, Seconds};
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("souk_http_requests_total", Count, "Requests answered");
-    describe_histogram!("souk_http_request_seconds", Seconds, "Time from a request's head to its answer's head");
-    describe_counter!("souk_answer_cache_total", Count, "Catalogue reads by whether a finished answer was there");
+    describe_histogram!(
+        "souk_http_request_seconds",
+        Seconds,
+        "Time from a request's head to its answer's head"
+    );
+    describe_counter!(
+        "souk_answer_cache_total",
+        Count,
+        "Catalogue reads by whether a finished answer was there"
+    );
     describe_counter!("souk_orders_placed_total", Count, "Orders written");
     describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");
     describe_counter!("souk_recurring_done_total", Count, "Things that recurring work has done");

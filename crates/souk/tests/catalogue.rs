@@ -1,4 +1,5 @@
 //! The catalogue as buyers read it: lists, products, filters, cursors, and answers that are never stale.
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use catalog::{
-    CATEGORIES, CategoryRef, Image, OptionValue, Product, ProductId, ProductOption, ProductStatus, StoreRef, VariantId,
+    CATEGORIES, CategoryRef, Image, OptionValue, Product, ProductId, ProductOption, ProductStatus, StoreRef,
+    VariantId,
 };
 use platform::{Money, Slug, Tag};
 use serde::Serialize;
