@@ -38,11 +38,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let conditions = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
-        let headers = conditions
-            .into_iter()
-            .filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone())))
-            .collect();
+        let mut headers = HeaderMap::new();
+        for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
+            for value in parts.headers.get_all(&name) {
+                headers.append(&name, value.clone());
+            }
+        }
         Ok(Self { uri: parts.uri.clone(), headers })
     }
 }

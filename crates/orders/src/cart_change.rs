@@ -8,6 +8,15 @@ use crate::cart::{self, Cart, CartRow};
 use crate::idempotency::{self, Claim, Known, Outcome};
 use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, Parts};
 
+/// The cart after something was put into it.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The cart as it is now.
+    pub cart: Cart,
+    /// Whether this is a repetition, which added nothing.
+    pub replayed: bool,
+}
+
 /// Different variants in one cart.
 const MAX_LINES: i64 = 200;
 
@@ -18,13 +27,13 @@ pub(crate) async fn add(
     variant: VariantId,
     quantity: Quantity,
     key: Option<IdempotencyKey>,
-) -> Result<Cart, Error> {
+) -> Result<Added, Error> {
     let row = cart::authorized(parts, actor, id).await?;
     let claim = key.as_ref().map(|key| Claim::new(id.uuid(), key, "add_item", &(variant, quantity)));
     if let Some(claim) = &claim
         && let Known::Answered(Outcome::Done(())) = idempotency::look(&parts.database, claim).await?
     {
-        return cart::show(parts, actor, id).await;
+        return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
     }
     row.check_open(parts.sources.now())?;
     let offer = offer(parts, variant).await?;
@@ -42,7 +51,7 @@ pub(crate) async fn add(
             // A duplicate that ran at the same time has done it, or something else was done under this key.
             drop(tx);
             idempotency::look::<()>(&parts.database, claim).await?;
-            return cart::show(parts, actor, id).await;
+            return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
         }
         idempotency::answer(&mut tx, claim, &()).await?;
     }
@@ -82,7 +91,7 @@ pub(crate) async fn add(
     .await?;
     changed(parts, &mut tx, id, Some(offer.price.currency.code())).await?;
     tx.commit(parts.sources.now()).await?;
-    cart::show(parts, actor, id).await
+    Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: false })
 }
 
 pub(crate) async fn set_quantity(

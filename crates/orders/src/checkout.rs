@@ -1,7 +1,5 @@
 //! Checkout: from a cart to a written order. What follows is in [`crate::completion`].
 
-use std::sync::Arc;
-
 use catalog::{Offer, VariantId};
 use payments::PaymentToken;
 use platform::{Actor, Code, Email, Money};
@@ -39,7 +37,7 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-pub(crate) async fn checkout(parts: &Arc<Parts>, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
+pub(crate) async fn checkout(parts: &Parts, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
     let row = cart::authorized(parts, actor, checkout.cart_id).await?;
     let input = (&checkout.email, &checkout.shipping_address, &checkout.billing_address, &checkout.token);
     let claim = Claim::new(checkout.cart_id.uuid(), &checkout.key, "checkout", &input);
@@ -54,24 +52,18 @@ pub(crate) async fn checkout(parts: &Arc<Parts>, actor: &Actor, checkout: Checko
     let lines = cart::lines(parts, row.id).await?;
     let priced = price(parts, &row, &lines).await?;
     match place(parts, &row, &checkout, &claim, &priced).await? {
-        Some(order) => finish_in_background(parts, order).await,
+        Some(order) => answer(parts, order).await,
         None => wait_for_duplicate(parts, &claim, Known::Running).await,
     }
 }
 
-/// Carries the order on in a task of its own: if the caller goes away the purchase does not.
-pub(crate) async fn finish_in_background(parts: &Arc<Parts>, order: OrderId) -> Result<Answer, Error> {
-    let owned = Arc::clone(parts);
-    let task = parts.tasks.spawn(async move { complete(&owned, order).await });
-    match task.await {
-        Ok(Ok(Outcome::Done(order))) => Ok(Answer { order, replayed: false }),
-        Ok(Ok(Outcome::Failed(failure))) => Err(Error::Failed(failure)),
-        Ok(Err(error)) => {
-            tracing::warn!(%order, %error, "a purchase could not be carried to its end; recovery takes it up");
-            Err(Error::Unfinished(order))
-        }
+/// Carries a written order to its end and answers with it.
+pub(crate) async fn answer(parts: &Parts, order: OrderId) -> Result<Answer, Error> {
+    match complete(parts, order).await {
+        Ok(Outcome::Done(order)) => Ok(Answer { order, replayed: false }),
+        Ok(Outcome::Failed(failure)) => Err(Error::Failed(failure)),
         Err(error) => {
-            tracing::error!(%order, %error, "a purchase broke off; recovery takes it up");
+            tracing::warn!(%order, %error, "a purchase could not be carried to its end; recovery takes it up");
             Err(Error::Unfinished(order))
         }
     }

@@ -2,8 +2,6 @@
 //! [`complete`]. Each step is an idempotent command, so that whoever comes second changes nothing; a crash
 //! between any two leaves an order that is `pending` and past its deadline, for [`recover`] to take up.
 
-use std::sync::Arc;
-
 use catalog::VariantId;
 use inventory::{Line, ReservationId};
 use payments::{PaymentId, PaymentState, PaymentToken};
@@ -195,7 +193,7 @@ async fn rest(parts: &Parts, work: &Work) -> Result<Outcome<Order>, Error> {
 }
 
 /// Takes up orders past their deadline, and those whose buyers did not pay in time.
-pub(crate) async fn recover(parts: &Arc<Parts>) -> Result<u64, Error> {
+pub(crate) async fn recover(parts: &Parts) -> Result<u64, Error> {
     let now = parts.sources.now();
     let deadline = now + parts.settings.step_deadline;
     let ids = sqlx::query_scalar!(

@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 pub use address::Address;
 pub use cart::{Cart, CartLine, CartLineMark, ProductRef};
+pub use cart_change::Added;
 pub use checkout::{Answer, Checkout};
 pub use error::{Error, Failure};
 pub use idempotency::IdempotencyKey;
@@ -91,7 +92,7 @@ pub trait Orders: Send + Sync + 'static {
         variant: VariantId,
         quantity: Quantity,
         key: Option<IdempotencyKey>,
-    ) -> Result<Cart, Error>;
+    ) -> Result<Added, Error>;
 
     /// Sets the quantity of a line, and accepts the price of now.
     async fn change_item(
@@ -173,6 +174,24 @@ pub(crate) struct Parts {
 
 struct Service(Arc<Parts>);
 
+impl Service {
+    /// Runs work in a task of its own: once begun it goes on even if the caller goes away.
+    async fn outlive<T, W>(&self, work: impl FnOnce(Arc<Parts>) -> W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match self.0.tasks.spawn(work(Arc::clone(&self.0))).await {
+            Ok(outcome) => outcome,
+            // A panic goes on where the caller would have panicked; what was written, recovery takes up.
+            Err(broken) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::Database(sqlx::Error::WorkerCrashed)),
+            },
+        }
+    }
+}
+
 #[async_trait]
 impl Orders for Service {
     async fn create_cart(&self, _: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
@@ -194,7 +213,7 @@ impl Orders for Service {
         variant: VariantId,
         quantity: Quantity,
         key: Option<IdempotencyKey>,
-    ) -> Result<Cart, Error> {
+    ) -> Result<Added, Error> {
         cart_change::add(&self.0, actor, cart, variant, quantity, key).await
     }
 
@@ -213,7 +232,8 @@ impl Orders for Service {
     }
 
     async fn checkout(&self, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
-        checkout::checkout(&self.0, actor, checkout).await
+        let actor = actor.clone();
+        self.outlive(|parts| async move { checkout::checkout(&parts, &actor, checkout).await }).await
     }
 
     async fn pay(
@@ -223,7 +243,8 @@ impl Orders for Service {
         key: IdempotencyKey,
         token: payments::PaymentToken,
     ) -> Result<Answer, Error> {
-        pay::pay(&self.0, actor, order, key, token).await
+        let actor = actor.clone();
+        self.outlive(|parts| async move { pay::pay(&parts, &actor, order, key, token).await }).await
     }
 
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {

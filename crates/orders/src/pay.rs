@@ -1,17 +1,15 @@
 //! Paying an order that awaits payment.
 
-use std::sync::Arc;
-
 use payments::PaymentToken;
 use platform::Actor;
 
-use crate::checkout::{finish_in_background, wait_for_duplicate};
+use crate::checkout::{answer, wait_for_duplicate};
 use crate::idempotency::{self, Claim, Known};
 use crate::order::{authorize, load};
 use crate::{Answer, Error, IdempotencyKey, OrderId, OrderState, Parts};
 
 pub(crate) async fn pay(
-    parts: &Arc<Parts>,
+    parts: &Parts,
     actor: &Actor,
     id: OrderId,
     key: IdempotencyKey,
@@ -50,5 +48,5 @@ pub(crate) async fn pay(
         return Err(Error::WrongState(state));
     }
     tx.commit(now).await?;
-    finish_in_background(parts, id).await
+    answer(parts, id).await
 }

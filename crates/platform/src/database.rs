@@ -84,11 +84,19 @@ impl Tx {
         self.touched.push(tag);
     }
 
-    /// Commits state and events, then tells this node and all others what changed.
+    /// Commits state and events, then tells this node and all others what changed. Once begun it goes on
+    /// even if the caller goes away: what is committed is always told.
     ///
     /// # Errors
     /// When the commit fails; then nothing was done, or (connection lost on the way) it is unknown.
-    pub async fn commit(mut self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    pub async fn commit(self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        match tokio::spawn(self.commit_and_tell(now)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(sqlx::Error::WorkerCrashed),
+        }
+    }
+
+    async fn commit_and_tell(mut self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
         if !self.events.is_empty() {
             outbox::insert(&mut self.inner, &self.events, now).await?;
         }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::carts::{AddItem, PRIVATE, shown};
+use super::carts::{AddItem, PRIVATE, mark_replay, shown};
 use crate::Api;
 use crate::extract::{Caller, Json, Key, MaybeKey, cart_cookie};
 use crate::problem::{Problem, ProblemBody};
@@ -110,12 +110,14 @@ async fn add_product(
     Json(body): Json<AddItem>,
 ) -> Result<Response, Problem> {
     if let Some(id) = api.orders.basket(&actor, false).await? {
-        let cart = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
-        return Ok(([PRIVATE], axum::Json(Basket::from(shown(&api, cart)))).into_response());
+        let added = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
+        let mut response = ([PRIVATE], axum::Json(Basket::from(shown(&api, added.cart)))).into_response();
+        mark_replay(&mut response, added.replayed);
+        return Ok(response);
     }
     let (cart, token) = api.orders.create_cart(&actor, None).await?;
     let holder = Actor::holder(token.clone());
-    let cart = api.orders.add_item(&holder, cart.id, body.variant_id, body.quantity, key).await?;
+    let cart = api.orders.add_item(&holder, cart.id, body.variant_id, body.quantity, key).await?.cart;
     let jar = jar.add(cookie(&api, &token));
     let headers = [PRIVATE, (axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
     Ok((jar, headers, axum::Json(Basket::from(shown(&api, cart)))).into_response())
@@ -172,11 +174,4 @@ pub(crate) fn created(answer: &Answer) -> Response {
     let mut response = (StatusCode::CREATED, headers, axum::Json(&answer.order)).into_response();
     mark_replay(&mut response, answer.replayed);
     response
-}
-
-/// Says that the answer is a repetition.
-pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
-    if replayed {
-        response.headers_mut().insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
-    }
 }

@@ -36,6 +36,13 @@ pub(crate) fn shown(api: &Api, mut cart: Cart) -> Cart {
     cart
 }
 
+/// Says that the answer is a repetition.
+pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
+    if replayed {
+        response.headers_mut().insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
+    }
+}
+
 /// A cart to be opened.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,7 +123,7 @@ async fn show_cart(
 /// Puts an item into a cart.
 ///
 /// Units of a variant that is in the cart already are added to it, at the price of now. With an
-/// `Idempotency-Key`, repeating the request adds them once.
+/// `Idempotency-Key`, repeating the request adds them once and answers with the cart as it is by then.
 #[utoipa::path(post, path = "/api/v1/carts/{id}/items", tag = "Cart", request_body = AddItem,
     params(("id" = CartId, Path), ("Idempotency-Key" = Option<String>, Header)), security(("cart_token" = [])),
     responses((status = 200, description = "The cart", body = Cart), (status = 404, body = ProblemBody),
@@ -128,8 +135,10 @@ async fn add_item(
     MaybeKey(key): MaybeKey,
     Json(body): Json<AddItem>,
 ) -> Result<Response, Problem> {
-    let cart = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
-    Ok(([PRIVATE], axum::Json(shown(&api, cart))).into_response())
+    let added = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
+    let mut response = ([PRIVATE], axum::Json(shown(&api, added.cart))).into_response();
+    mark_replay(&mut response, added.replayed);
+    Ok(response)
 }
 
 /// Changes how many of an item are in a cart.

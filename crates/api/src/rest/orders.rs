@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::basket::{PaymentBody, created, mark_replay};
-use super::carts::PRIVATE;
+use super::basket::{PaymentBody, created};
+use super::carts::{PRIVATE, mark_replay};
 use crate::Api;
 use crate::extract::{Caller, Json, Key, Path};
 use crate::problem::{Problem, ProblemBody};
