@@ -162,6 +162,17 @@ pub trait Catalog: Send + Sync + 'static {
     /// Takes note of which variants inventory has. Older news than what is known is passed over.
     async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error>;
 
+    /// Whether the catalogue believes each variant to be in stock, in the order of their ids, after `after`.
+    async fn in_stock(&self, after: Option<VariantId>, limit: i64) -> Result<Vec<(VariantId, bool)>, Error>;
+
+    /// The variants of a store that carry this SKU; a store may use one more than once.
+    async fn variants_by_sku(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        sku: &str,
+    ) -> Result<Vec<VariantId>, Error>;
+
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
@@ -262,6 +273,20 @@ impl Catalog for Service {
     async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error> {
         authorize_change(actor)?;
         stock::set(&self.database, &self.sources, news).await
+    }
+
+    async fn in_stock(&self, after: Option<VariantId>, limit: i64) -> Result<Vec<(VariantId, bool)>, Error> {
+        stock::believed(&self.database, after, limit).await
+    }
+
+    async fn variants_by_sku(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        sku: &str,
+    ) -> Result<Vec<VariantId>, Error> {
+        authorize_change(actor)?;
+        stock::by_sku(&self.database, store, sku).await
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

@@ -2,7 +2,7 @@
 
 use platform::{Database, Sources, Tag};
 
-use crate::{Error, LISTING, ProductId, VariantId};
+use crate::{Error, LISTING, ProductId, StoreId, VariantId};
 
 /// Inventory's news of one variant.
 #[derive(Clone, Copy, Debug)]
@@ -54,4 +54,33 @@ pub(crate) async fn set(database: &Database, sources: &Sources, news: &[InStock]
     }
     tx.commit(sources.now()).await?;
     Ok(())
+}
+
+/// What the catalogue believes of each variant, in the order of their ids.
+pub(crate) async fn believed(
+    database: &Database,
+    after: Option<VariantId>,
+    limit: i64,
+) -> Result<Vec<(VariantId, bool)>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: VariantId", in_stock FROM catalog.variants
+           WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2"#,
+        after.map(VariantId::uuid),
+        limit,
+    )
+    .fetch_all(database.pool())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.in_stock)).collect())
+}
+
+/// The variants of a store that carry this SKU.
+pub(crate) async fn by_sku(database: &Database, store: StoreId, sku: &str) -> Result<Vec<VariantId>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT v.id AS "id: VariantId" FROM catalog.variants v JOIN catalog.products p ON p.id = v.product_id
+           WHERE p.store_id = $1 AND v.sku = $2 ORDER BY v.id"#,
+        store.uuid(),
+        sku,
+    )
+    .fetch_all(database.pool())
+    .await?)
 }

@@ -20,13 +20,22 @@ CREATE TABLE inventory.stock_adjustments (
 CREATE INDEX stock_adjustments_of_variant ON inventory.stock_adjustments (variant_id);
 CREATE UNIQUE INDEX stock_adjustments_one_opening ON inventory.stock_adjustments (variant_id) WHERE reason = 'opening';
 
+-- What became of a request to reserve. A refusal is kept too: whoever asks again gets the same answer.
 CREATE TABLE inventory.reservations (
-    reservation_id  uuid NOT NULL,
+    id          uuid PRIMARY KEY,
+    state       text NOT NULL CHECK (state IN ('held', 'sold', 'released', 'refused')),
+    -- Why it was refused.
+    shortages   jsonb,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    CHECK ((state = 'refused') = (shortages IS NOT NULL))
+);
+CREATE INDEX reservations_held ON inventory.reservations (id) WHERE state = 'held';
+
+CREATE TABLE inventory.reservation_lines (
+    reservation_id  uuid NOT NULL REFERENCES inventory.reservations,
     variant_id      uuid NOT NULL REFERENCES inventory.stock_levels,
     quantity        integer NOT NULL CHECK (quantity > 0),
-    state           text NOT NULL CHECK (state IN ('held', 'sold', 'released')),
-    created_at      timestamptz NOT NULL,
-    updated_at      timestamptz NOT NULL,
     PRIMARY KEY (reservation_id, variant_id)
 );
-CREATE INDEX reservations_of_variant ON inventory.reservations (variant_id);
+CREATE INDEX reservation_lines_of_variant ON inventory.reservation_lines (variant_id);

@@ -61,23 +61,30 @@ pub(crate) async fn make(
     let now = sources.now();
     let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
     let mut tx = database.begin().await?;
-    // An opening counts for what inventory did not know: a variant that came with none opened with none.
-    let new: HashSet<VariantId> = sqlx::query_scalar!(
-        r#"INSERT INTO inventory.stock_levels (variant_id, on_hand)
-           SELECT DISTINCT variant_id, 0 FROM unnest($1::uuid[]) AS wanted (variant_id) ORDER BY 1
-           ON CONFLICT DO NOTHING RETURNING variant_id AS "variant_id: VariantId""#,
+    sqlx::query!(
+        "INSERT INTO inventory.stock_levels (variant_id, on_hand)
+         SELECT DISTINCT variant_id, 0 FROM unnest($1::uuid[]) AS wanted (variant_id) ORDER BY 1 ON CONFLICT DO NOTHING",
+        &platform::id::uuids(&variants),
+    )
+    .execute(&mut *tx)
+    .await?;
+    let levels = level::lock(&mut tx, &variants).await?;
+    // An opening counts as long as nothing has happened: what came with none can still be opened with some.
+    let untouched: HashSet<VariantId> = sqlx::query_scalar!(
+        r#"SELECT variant_id AS "variant_id!: VariantId" FROM unnest($1::uuid[]) AS wanted (variant_id)
+           WHERE NOT EXISTS (SELECT FROM inventory.stock_adjustments a WHERE a.variant_id = wanted.variant_id)
+             AND NOT EXISTS (SELECT FROM inventory.reservation_lines l WHERE l.variant_id = wanted.variant_id)"#,
         &platform::id::uuids(&variants),
     )
     .fetch_all(&mut *tx)
     .await?
     .into_iter()
     .collect();
-    let levels = level::lock(&mut tx, &variants).await?;
     let mut changes: BTreeMap<VariantId, i64> = BTreeMap::new();
     let mut made = 0;
     let counts = |adjustment: &&Adjustment| {
         let opening = adjustment.reason == Reason::Opening;
-        adjustment.quantity != 0 && (!opening || new.contains(&adjustment.variant_id))
+        adjustment.quantity != 0 && (!opening || untouched.contains(&adjustment.variant_id))
     };
     for adjustment in adjustments.iter().filter(counts) {
         let inserted = sqlx::query!(

@@ -1,5 +1,6 @@
 use catalog::VariantId;
 use platform::{Code, Detail, ServiceError};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Why inventory refused.
@@ -26,7 +27,7 @@ pub enum Error {
 }
 
 /// A line that can not be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
     /// Its place in the request, from 0.
     pub line: usize,

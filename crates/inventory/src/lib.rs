@@ -35,17 +35,17 @@ pub trait Inventory: Send + Sync + 'static {
     async fn available(&self, variants: &[VariantId]) -> Result<HashMap<VariantId, i64>, Error>;
 
     /// Adds to, or takes from, what is on hand, each with its reason. All or none. An opening adjustment
-    /// of a variant that inventory knows already is passed over. Returns how many were made.
+    /// counts as long as nothing was adjusted or reserved; later it is passed over. Returns how many were made.
     async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, Error>;
 
-    /// Reserves every line or none, first come first served. Idempotent: repeating it while the
-    /// reservation is held, or after it was sold, changes nothing.
+    /// Reserves every line or none, first come first served. Idempotent: the first answer is kept, a
+    /// refusal too; one that was released stays so.
     async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), Error>;
 
     /// Turns a held reservation into a sale. Idempotent.
     async fn sell(&self, id: ReservationId) -> Result<(), Error>;
 
-    /// Gives a held reservation back. Idempotent; does nothing when there is none.
+    /// Gives a held reservation back; one that is not there can not be made any more. Idempotent.
     async fn release(&self, id: ReservationId) -> Result<(), Error>;
 
     /// The states of these reservations; those without one are left out.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use catalog::VariantId;
 use platform::id::uuids;
 use platform::{Database, Quantity, Sources, Tx};
+use sqlx::types::Json;
+use time::OffsetDateTime;
 
 use crate::level::{self, Delta};
 use crate::{Error, ReservationId, Shortage};
@@ -28,8 +30,10 @@ pub enum ReservationState {
     Held,
     /// The units were sold.
     Sold,
-    /// The units were given back.
+    /// The units were given back, or may not be reserved any more.
     Released,
+    /// There was too little.
+    Refused,
 }
 
 impl ReservationState {
@@ -38,6 +42,7 @@ impl ReservationState {
             Self::Held => "held",
             Self::Sold => "sold",
             Self::Released => "released",
+            Self::Refused => "refused",
         }
     }
 
@@ -45,6 +50,7 @@ impl ReservationState {
         match text {
             "held" => Self::Held,
             "sold" => Self::Sold,
+            "refused" => Self::Refused,
             _ => Self::Released,
         }
     }
@@ -65,12 +71,10 @@ pub(crate) async fn reserve(
     let mut tx = database.begin().await?;
     let levels = level::lock(&mut tx, &variants).await?;
     // Asked only now: a duplicate that came at the same time has committed before it let go of the rows.
-    match state_of(&mut tx, id).await? {
-        Some(ReservationState::Held | ReservationState::Sold) => return Ok(()),
-        Some(ReservationState::Released) => return Err(Error::Released),
-        None => {}
+    if let Some(kept) = find(&mut tx, id).await? {
+        return kept.answer();
     }
-    let shortages: Vec<Shortage> = wanted
+    let mut shortages: Vec<Shortage> = wanted
         .iter()
         .filter_map(|(variant_id, (line, requested))| {
             let available = levels.get(variant_id).map_or(0, |level| level.on_hand - level.reserved);
@@ -82,31 +86,38 @@ pub(crate) async fn reserve(
             })
         })
         .collect();
-    if !shortages.is_empty() {
-        return Err(Error::OutOfStock(shortages));
+    shortages.sort_by_key(|shortage| shortage.line);
+    let state = if shortages.is_empty() { ReservationState::Held } else { ReservationState::Refused };
+    if !insert(&mut tx, id, state, &shortages, now).await? {
+        // Only possible when no row was there to lock: a duplicate has refused.
+        return find(&mut tx, id).await?.map_or(Err(Error::ReservationNotFound), Kept::answer);
     }
-    let quantities: Vec<i64> = wanted.values().map(|(_, quantity)| *quantity).collect();
-    sqlx::query!(
-        "INSERT INTO inventory.reservations (reservation_id, variant_id, quantity, state, created_at, updated_at)
-         SELECT $1, variant_id, quantity::int, 'held', $4, $4
-         FROM unnest($2::uuid[], $3::bigint[]) AS line (variant_id, quantity)",
-        id.uuid(),
-        &uuids(&variants),
-        &quantities,
-        now,
-    )
-    .execute(&mut *tx)
-    .await?;
-    let deltas: Vec<Delta> = wanted
-        .iter()
-        .map(|(variant_id, (_, quantity))| Delta { variant_id: *variant_id, on_hand: 0, reserved: *quantity })
-        .collect();
-    level::apply(&mut tx, &deltas).await?;
+    if state == ReservationState::Held {
+        let quantities: Vec<i64> = wanted.values().map(|(_, quantity)| *quantity).collect();
+        sqlx::query!(
+            "INSERT INTO inventory.reservation_lines (reservation_id, variant_id, quantity)
+             SELECT $1, variant_id, quantity::int FROM unnest($2::uuid[], $3::bigint[]) AS line (variant_id, quantity)",
+            id.uuid(),
+            &uuids(&variants),
+            &quantities,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let deltas: Vec<Delta> = wanted
+            .iter()
+            .map(|(variant_id, (_, quantity))| Delta {
+                variant_id: *variant_id,
+                on_hand: 0,
+                reserved: *quantity,
+            })
+            .collect();
+        level::apply(&mut tx, &deltas).await?;
+    }
     tx.commit(now).await?;
-    Ok(())
+    if shortages.is_empty() { Ok(()) } else { Err(Error::OutOfStock(shortages)) }
 }
 
-/// Ends a held reservation as sold or released.
+/// Ends a held reservation as sold or released. Releasing one that is not there keeps it from being made.
 pub(crate) async fn settle(
     database: &Database,
     sources: &Sources,
@@ -115,35 +126,36 @@ pub(crate) async fn settle(
 ) -> Result<(), Error> {
     let now = sources.now();
     let mut tx = database.begin().await?;
+    if to == ReservationState::Released && insert(&mut tx, id, to, &[], now).await? {
+        tx.commit(now).await?;
+        return Ok(());
+    }
     // The lines of a reservation never change, so they can be read before the levels are locked.
     let lines = sqlx::query!(
-        r#"SELECT variant_id AS "variant_id: VariantId", quantity FROM inventory.reservations WHERE reservation_id = $1"#,
+        r#"SELECT variant_id AS "variant_id: VariantId", quantity FROM inventory.reservation_lines WHERE reservation_id = $1"#,
         id.uuid(),
     )
     .fetch_all(&mut *tx)
     .await?;
     let variants: Vec<VariantId> = lines.iter().map(|line| line.variant_id).collect();
     level::lock(&mut tx, &variants).await?;
-    match (state_of(&mut tx, id).await?, to) {
+    match (find(&mut tx, id).await?.map(|kept| kept.state), to) {
         (Some(ReservationState::Held), _) => {}
-        (None, ReservationState::Sold) => return Err(Error::ReservationNotFound),
-        (Some(ReservationState::Released), ReservationState::Sold) => return Err(Error::Released),
-        // Given back already, sold already, or never there: nothing is left to do.
+        (None, _) => return Err(Error::ReservationNotFound),
+        (Some(ReservationState::Released | ReservationState::Refused), ReservationState::Sold) => {
+            return Err(Error::Released);
+        }
+        // Given back, refused or sold already: nothing is left to do.
         _ => return Ok(()),
     }
-    let updated = sqlx::query!(
-        "UPDATE inventory.reservations SET state = $2, updated_at = $3 WHERE reservation_id = $1 AND state = 'held'",
+    sqlx::query!(
+        "UPDATE inventory.reservations SET state = $2, updated_at = $3 WHERE id = $1 AND state = 'held'",
         id.uuid(),
         to.as_str(),
         now,
     )
     .execute(&mut *tx)
     .await?;
-    debug_assert_eq!(
-        updated.rows_affected(),
-        lines.len() as u64,
-        "all lines of a reservation share its state"
-    );
     let deltas: Vec<Delta> = lines
         .iter()
         .map(|line| {
@@ -157,14 +169,56 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-async fn state_of(tx: &mut Tx, id: ReservationId) -> Result<Option<ReservationState>, Error> {
-    let state = sqlx::query_scalar!(
-        "SELECT state FROM inventory.reservations WHERE reservation_id = $1 LIMIT 1",
-        id.uuid()
+/// What became of a request to reserve.
+struct Kept {
+    state: ReservationState,
+    shortages: Vec<Shortage>,
+}
+
+impl Kept {
+    /// The answer that the first request got.
+    fn answer(self) -> Result<(), Error> {
+        match self.state {
+            ReservationState::Held | ReservationState::Sold => Ok(()),
+            ReservationState::Released => Err(Error::Released),
+            ReservationState::Refused => Err(Error::OutOfStock(self.shortages)),
+        }
+    }
+}
+
+async fn find(tx: &mut Tx, id: ReservationId) -> Result<Option<Kept>, Error> {
+    let row = sqlx::query!(
+        r#"SELECT state, shortages AS "shortages: Json<Vec<Shortage>>" FROM inventory.reservations WHERE id = $1"#,
+        id.uuid(),
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(state.map(|state| ReservationState::of(&state)))
+    Ok(row.map(|row| Kept {
+        state: ReservationState::of(&row.state),
+        shortages: row.shortages.map(|shortages| shortages.0).unwrap_or_default(),
+    }))
+}
+
+/// Writes what becomes of a request, unless something is written; a duplicate that is about to write is
+/// waited for.
+async fn insert(
+    tx: &mut Tx,
+    id: ReservationId,
+    state: ReservationState,
+    shortages: &[Shortage],
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let inserted = sqlx::query!(
+        "INSERT INTO inventory.reservations (id, state, shortages, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING",
+        id.uuid(),
+        state.as_str(),
+        (state == ReservationState::Refused).then(|| platform::database::json(shortages)),
+        now,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 pub(crate) async fn states(
@@ -172,8 +226,7 @@ pub(crate) async fn states(
     ids: &[ReservationId],
 ) -> Result<HashMap<ReservationId, ReservationState>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT reservation_id AS "id: ReservationId", state FROM inventory.reservations
-           WHERE reservation_id = ANY($1)"#,
+        r#"SELECT id AS "id: ReservationId", state FROM inventory.reservations WHERE id = ANY($1)"#,
         &uuids(ids),
     )
     .fetch_all(database.pool())
@@ -187,8 +240,8 @@ pub(crate) async fn held(
     limit: i64,
 ) -> Result<Vec<ReservationId>, Error> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT DISTINCT reservation_id AS "id: ReservationId" FROM inventory.reservations
-           WHERE state = 'held' AND ($1::uuid IS NULL OR reservation_id > $1) ORDER BY 1 LIMIT $2"#,
+        r#"SELECT id AS "id: ReservationId" FROM inventory.reservations
+           WHERE state = 'held' AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2"#,
         after.map(ReservationId::uuid),
         limit,
     )

@@ -12,9 +12,10 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
            FROM inventory.stock_levels l
            LEFT JOIN (SELECT variant_id, sum(quantity)::bigint AS adjusted FROM inventory.stock_adjustments GROUP BY 1) a
                USING (variant_id)
-           LEFT JOIN (SELECT variant_id, (sum(quantity) FILTER (WHERE state = 'sold'))::bigint AS sold,
-                             (sum(quantity) FILTER (WHERE state = 'held'))::bigint AS held
-                      FROM inventory.reservations GROUP BY 1) r USING (variant_id)
+           LEFT JOIN (SELECT line.variant_id, (sum(line.quantity) FILTER (WHERE r.state = 'sold'))::bigint AS sold,
+                             (sum(line.quantity) FILTER (WHERE r.state = 'held'))::bigint AS held
+                      FROM inventory.reservation_lines line
+                      JOIN inventory.reservations r ON r.id = line.reservation_id GROUP BY 1) r USING (variant_id)
            WHERE l.on_hand <> coalesce(a.adjusted, 0) - coalesce(r.sold, 0) OR l.reserved <> coalesce(r.held, 0)
               OR l.on_hand < 0 OR l.reserved < 0 OR l.reserved > l.on_hand
            ORDER BY 1"#
@@ -36,13 +37,16 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
             violations.push(Violation::new("inventory/never_oversold", row.variant_id, message));
         }
     }
-    let mixed = sqlx::query!(
-        r#"SELECT reservation_id FROM inventory.reservations GROUP BY 1 HAVING count(DISTINCT state) > 1 ORDER BY 1"#
+    let empty = sqlx::query!(
+        "SELECT id FROM inventory.reservations r WHERE state IN ('held', 'sold')
+             AND NOT EXISTS (SELECT FROM inventory.reservation_lines line WHERE line.reservation_id = r.id) ORDER BY id"
     )
     .fetch_all(database.pool())
     .await?;
-    violations.extend(mixed.into_iter().map(|row| {
-        Violation::new("inventory/reservation_whole", row.reservation_id, "its lines are in different states")
-    }));
+    violations.extend(
+        empty
+            .into_iter()
+            .map(|row| Violation::new("inventory/reservation_has_lines", row.id, "it has no lines")),
+    );
     Ok(violations)
 }

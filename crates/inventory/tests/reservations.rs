@@ -110,7 +110,44 @@ async fn commands_are_idempotent() {
     assert_eq!(states[&sold], ReservationState::Sold);
     assert_eq!(states[&released], ReservationState::Released);
     assert!(matches!(test.app.inventory.sell(new_id(&test)).await, Err(Error::ReservationNotFound)));
-    test.app.inventory.release(new_id(&test)).await.unwrap();
+    let never = new_id(&test);
+    test.app.inventory.release(never).await.unwrap();
+    assert!(matches!(test.app.inventory.reserve(never, &[line(variant, 1)]).await, Err(Error::Released)));
+    test.finish().await;
+}
+
+/// A refusal is an answer too: whoever asks again under the same id is refused, also when stock has come in.
+/// Otherwise an order that was rejected could still be charged by whoever carries it on a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_stays() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 1, ..NewProduct::default() }).await;
+    let unknown: VariantId = test.app.sources.id();
+    let (refused, nowhere) = (new_id(&test), new_id(&test));
+    for _ in 0..2 {
+        let Err(Error::OutOfStock(shortages)) =
+            test.app.inventory.reserve(refused, &[line(variant, 2)]).await
+        else {
+            panic!("there is one only")
+        };
+        assert_eq!(shortages, [Shortage { line: 0, variant_id: variant, requested: 2, available: 1 }]);
+        let unknown = test.app.inventory.reserve(nowhere, &[line(unknown, 1)]).await;
+        assert!(matches!(unknown, Err(Error::OutOfStock(_))));
+        test.adjust(variant, 5, Reason::Received).await;
+    }
+    assert!(matches!(test.app.inventory.sell(refused).await, Err(Error::Released)));
+    test.app.inventory.reserve(new_id(&test), &[line(variant, 2)]).await.unwrap();
+    assert_eq!(test.available(variant).await, 9);
+}
+
+/// What came with no stock can be opened with some, as long as nothing has happened to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_counts_until_something_happens() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 0, ..NewProduct::default() }).await;
+    test.adjust(variant, 4, Reason::Opening).await;
+    test.adjust(variant, 9, Reason::Opening).await;
+    assert_eq!(test.available(variant).await, 4);
     test.finish().await;
 }
 

@@ -2,7 +2,7 @@
 
 use catalog::{Offer, VariantId};
 use inventory::Shortage;
-use platform::{Actor, Quantity, Tx};
+use platform::{Actor, Quantity, Secret, Tx};
 
 use crate::cart::{self, Cart, CartRow};
 use crate::idempotency::{self, Claim, Known, Outcome};
@@ -92,6 +92,19 @@ pub(crate) async fn add(
     changed(parts, &mut tx, id, Some(offer.price.currency.code())).await?;
     tx.commit(parts.sources.now()).await?;
     Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: false })
+}
+
+/// Opens a cart with something in it; none is opened if that can not be had.
+pub(crate) async fn start(
+    parts: &Parts,
+    variant: VariantId,
+    quantity: Quantity,
+) -> Result<(Cart, Secret), Error> {
+    offer(parts, variant).await?;
+    check_stock(parts, variant, i64::from(quantity)).await?;
+    let (cart, secret) = cart::create(parts, None).await?;
+    let added = add(parts, &Actor::holder(secret.clone()), cart.id, variant, quantity, None).await?;
+    Ok((added.cart, secret))
 }
 
 pub(crate) async fn set_quantity(

@@ -61,7 +61,7 @@ pub(crate) async fn checkout(parts: &Parts, actor: &Actor, checkout: Checkout) -
 pub(crate) async fn answer(parts: &Parts, order: OrderId) -> Result<Answer, Error> {
     match complete(parts, order).await {
         Ok(Outcome::Done(order)) => Ok(Answer { order, replayed: false }),
-        Ok(Outcome::Failed(failure)) => Err(Error::Failed(failure)),
+        Ok(Outcome::Failed(failure)) => Err(Error::Failed { failure, replayed: false }),
         Err(error) => {
             tracing::warn!(%order, %error, "a purchase could not be carried to its end; recovery takes it up");
             Err(Error::Unfinished(order))
@@ -80,7 +80,9 @@ pub(crate) async fn wait_for_duplicate(
     loop {
         match known {
             Known::Answered(Outcome::Done(order)) => return Ok(Answer { order, replayed: true }),
-            Known::Answered(Outcome::Failed(failure)) => return Err(Error::Failed(failure)),
+            Known::Answered(Outcome::Failed(failure)) => {
+                return Err(Error::Failed { failure, replayed: true });
+            }
             Known::Running | Known::Free if Instant::now() >= give_up => return Err(Error::KeyInUse),
             Known::Running | Known::Free => {}
         }

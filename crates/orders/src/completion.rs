@@ -160,6 +160,10 @@ async fn finish(parts: &Parts, work: &Work, end: End) -> Result<Outcome<Order>, 
     if written.rows_affected() == 0 {
         drop(tx);
         let settled = load_work(parts, work.id).await?;
+        if settled.attempt == work.attempt && settled.state != end.state {
+            let (found, ours) = (settled.state.as_str(), end.state.as_str());
+            tracing::error!(order = %work.id, found, ours, "two runs of one order came to different ends");
+        }
         return rest(parts, &settled).await;
     }
     // A cart whose order came to nothing can be checked out again; any other is done with.
@@ -217,7 +221,10 @@ pub(crate) async fn recover(parts: &Parts) -> Result<u64, Error> {
     for id in ids {
         match complete(parts, id).await {
             Ok(_) => recovered += 1,
-            Err(error) => tracing::warn!(order = %id, %error, "recovery did not succeed yet"),
+            Err(error) => {
+                metrics::counter!("souk_orders_recovery_failures_total").increment(1);
+                tracing::warn!(order = %id, %error, "recovery did not succeed yet");
+            }
         }
     }
     Ok(recovered)

@@ -67,8 +67,13 @@ pub enum Error {
     #[error("a request with this Idempotency-Key is still running")]
     KeyInUse,
     /// The purchase ended without success.
-    #[error("{}", .0.message)]
-    Failed(Failure),
+    #[error("{}", failure.message)]
+    Failed {
+        /// How.
+        failure: Failure,
+        /// Whether it ended so before, and this is a repetition.
+        replayed: bool,
+    },
     /// The purchase is safe, but could not be carried to its end yet. It goes on by itself.
     #[error("order {0} is safe and will be completed as soon as all parts answer")]
     Unfinished(OrderId),
@@ -175,7 +180,7 @@ impl ServiceError for Error {
             | Self::TooManyUnits
             | Self::TotalTooLarge
             | Self::KeyReused => Code::Invalid,
-            Self::Changed(failure) | Self::Failed(failure) => failure.code,
+            Self::Changed(failure) | Self::Failed { failure, .. } => failure.code,
             Self::Unfinished(_) => Code::Unavailable,
             Self::Forbidden => Code::Forbidden,
             Self::Catalog(error) => error.code(),
@@ -199,7 +204,7 @@ impl ServiceError for Error {
             Self::CurrencyMismatch { .. } => "orders/currency_mismatch",
             Self::TooManyUnits => "orders/too_many_units",
             Self::TotalTooLarge => "orders/total_too_large",
-            Self::Changed(failure) | Self::Failed(failure) => &failure.reason,
+            Self::Changed(failure) | Self::Failed { failure, .. } => &failure.reason,
             Self::OrderNotFound => "orders/order_not_found",
             Self::WrongState(_) => "orders/wrong_state",
             Self::KeyReused => "request/idempotency_key_reused",
@@ -215,7 +220,7 @@ impl ServiceError for Error {
 
     fn details(&self) -> Vec<Detail> {
         match self {
-            Self::Changed(failure) | Self::Failed(failure) => failure.details.clone(),
+            Self::Changed(failure) | Self::Failed { failure, .. } => failure.details.clone(),
             Self::Inventory(error) => error.details(),
             Self::CurrencyMismatch { cart, item } => {
                 vec![
@@ -240,6 +245,10 @@ impl ServiceError for Error {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn replayed(&self) -> bool {
+        matches!(self, Self::Failed { replayed: true, .. })
     }
 
     fn retry_after(&self) -> Option<u32> {

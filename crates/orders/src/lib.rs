@@ -26,6 +26,7 @@ use inventory::Inventory;
 use payments::{PaymentId, Payments};
 use platform::{Actor, Currency, Database, Id, Quantity, Secret, Sources, Violation};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 pub use address::Address;
 pub use cart::{Cart, CartLine, CartLineMark, ProductRef};
@@ -76,6 +77,14 @@ impl Default for Settings {
 pub trait Orders: Send + Sync + 'static {
     /// Opens a cart; the secret is told once and opens it.
     async fn create_cart(&self, actor: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error>;
+
+    /// Opens a cart with units of a variant in it; none is opened if they can not be had.
+    async fn start_cart(
+        &self,
+        actor: &Actor,
+        variant: VariantId,
+        quantity: Quantity,
+    ) -> Result<(Cart, Secret), Error>;
 
     /// The cart of this id, if the actor holds its token. Lines whose price or stock is not what the
     /// buyer was shown carry notes.
@@ -181,7 +190,7 @@ impl Service {
         T: Send + 'static,
         W: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        match self.0.tasks.spawn(work(Arc::clone(&self.0))).await {
+        match self.0.tasks.spawn(work(Arc::clone(&self.0)).in_current_span()).await {
             Ok(outcome) => outcome,
             // A panic goes on where the caller would have panicked; what was written, recovery takes up.
             Err(broken) => match broken.try_into_panic() {
@@ -196,6 +205,15 @@ impl Service {
 impl Orders for Service {
     async fn create_cart(&self, _: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
         cart::create(&self.0, currency).await
+    }
+
+    async fn start_cart(
+        &self,
+        _: &Actor,
+        variant: VariantId,
+        quantity: Quantity,
+    ) -> Result<(Cart, Secret), Error> {
+        cart_change::start(&self.0, variant, quantity).await
     }
 
     async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error> {

@@ -8,6 +8,8 @@ use crate::{Error, OrderId, OrderState, Parts};
 
 /// How far past its deadline an order counts as stuck.
 const GRACE: time::Duration = time::Duration::seconds(60);
+/// How long an order may be pending, however often recovery takes it up and gives it a new deadline.
+const LONGEST_PENDING: time::Duration = time::Duration::minutes(5);
 
 /// What an order made by checkout claims of other modules.
 #[derive(Clone, Copy, Debug)]
@@ -125,9 +127,11 @@ async fn sums(parts: &Parts) -> Result<Vec<Violation>, Error> {
 async fn stuck(parts: &Parts) -> Result<Vec<Violation>, Error> {
     let rows = sqlx::query!(
         r#"SELECT id, state, coalesce(deadline_at, hold_expires_at) AS "deadline!" FROM orders.orders
-           WHERE (state = 'pending' AND deadline_at < $1) OR (state = 'awaiting_payment' AND hold_expires_at < $1)
+           WHERE (state = 'pending' AND (deadline_at < $1 OR updated_at < $2))
+              OR (state = 'awaiting_payment' AND hold_expires_at < $1)
            ORDER BY id"#,
         parts.sources.now() - GRACE,
+        parts.sources.now() - LONGEST_PENDING,
     )
     .fetch_all(parts.database.pool())
     .await?;

@@ -12,6 +12,15 @@ use time::OffsetDateTime;
 use crate::changes::{Changes, Tag};
 use crate::outbox;
 
+/// What Souk asks of each of its sessions.
+const SESSION: [(&str, &str); 3] = [
+    // That a schema exists already is no news.
+    ("client_min_messages", "warning"),
+    // Whoever holds a row for longer than this has a fault; the rest must not queue up behind it.
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+];
+
 /// A node's access to PostgreSQL.
 #[derive(Clone)]
 pub struct Database {
@@ -30,8 +39,7 @@ impl Database {
             .acquire_timeout(Duration::from_secs(15))
             // A broken connection shows itself in the first statement; asking each time costs a round trip.
             .test_before_acquire(false)
-            // That a schema exists already is no news.
-            .connect_with(options.application_name("souk").options([("client_min_messages", "warning")]))
+            .connect_with(options.application_name("souk").options(SESSION))
             .await?;
         Ok(Self::of(pool))
     }

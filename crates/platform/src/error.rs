@@ -78,6 +78,10 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
     fn details(&self) -> Vec<Detail> {
         Vec::new()
     }
+    /// Whether this answers a repeated request as the first one was answered.
+    fn replayed(&self) -> bool {
+        false
+    }
     /// After how many seconds trying again may help.
     fn retry_after(&self) -> Option<u32> {
         (self.code() == Code::Unavailable).then_some(1)
@@ -91,10 +95,13 @@ pub fn database_failure(error: &sqlx::Error) -> (Code, &'static str) {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        // Class 57 is operator intervention (a server that stops or starts), 53 is too few resources.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53"))
-        }
+        // Class 57 is operator intervention (a server that stops or starts), 53 is too few resources; a lock that
+        // was waited for too long, a deadlock and a conflict of transactions pass.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("57P")
+                || code.starts_with("53")
+                || ["55P03", "40P01", "40001"].contains(&code.as_ref())
+        }),
         _ => false,
     };
     if unreachable { (Code::Unavailable, "database/unavailable") } else { (Code::Internal, "internal") }

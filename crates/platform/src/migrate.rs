@@ -12,6 +12,8 @@ const LOCK: i64 = 0x736f_756b_6d69_6772;
 /// When a migration fails, or the database was migrated by a newer Souk.
 pub async fn run(pool: &PgPool, modules: &[(&str, &Migrator)]) -> Result<(), MigrateError> {
     let mut connection = pool.acquire().await?.detach();
+    // Another node's migrations may take as long as they take.
+    sqlx::query("SET lock_timeout = 0").execute(&mut connection).await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await?;
     for (module, migrator) in modules {
         tracing::debug!(module, "migrating");

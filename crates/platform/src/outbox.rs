@@ -215,17 +215,31 @@ fn backoff(attempts: i32) -> Duration {
     Duration::from_secs(2_u64.pow(exponent).min(600))
 }
 
-/// How many events wait, and the age of the oldest.
+/// What stands in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events that nobody has tried to deliver yet.
+    pub fresh: i64,
+    /// How long the oldest of them has waited.
+    pub oldest_fresh: time::Duration,
+    /// Events whose handlers failed; they are tried again later.
+    pub failing: i64,
+}
+
+/// Counts what stands in the outbox.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn backlog(database: &Database, now: OffsetDateTime) -> Result<(i64, time::Duration), sqlx::Error> {
+pub async fn backlog(database: &Database, now: OffsetDateTime) -> Result<Backlog, sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT count(*) AS "count!", min(created_at) AS oldest FROM platform.outbox WHERE due_at IS NOT NULL"#
+        r#"SELECT count(*) FILTER (WHERE attempts = 0) AS "fresh!", count(*) FILTER (WHERE attempts > 0) AS "failing!",
+                  min(created_at) FILTER (WHERE attempts = 0) AS oldest
+           FROM platform.outbox WHERE due_at IS NOT NULL"#
     )
     .fetch_one(database.pool())
     .await?;
-    Ok((row.count, row.oldest.map_or(time::Duration::ZERO, |oldest| now - oldest)))
+    let oldest_fresh = row.oldest.map_or(time::Duration::ZERO, |oldest| now - oldest);
+    Ok(Backlog { fresh: row.fresh, oldest_fresh, failing: row.failing })
 }
 
 /// Events that were given up.

@@ -10,6 +10,7 @@ use platform::{Currency, Slug};
 use serde::Serialize;
 use url::Url;
 
+use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::session::Session;
 use crate::{config, serve, verify};
@@ -36,9 +37,9 @@ pub(crate) struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     data_dir: Option<PathBuf>,
     /// PostgreSQL to use instead of the embedded one
-    #[arg(long, global = true, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database_url: Option<Url>,
+    #[arg(long, global = true, value_name = "URL", value_parser = DatabaseUrl::given)]
+    #[serde(skip)]
+    pub(crate) database_url: Option<DatabaseUrl>,
     /// What to log, in the syntax of RUST_LOG, such as `info` or `warn,orders=debug`
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,6 @@
 //! Configuration: flags over environment over `souk.toml` over defaults.
+mod database_url;
+mod variables;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -7,15 +9,15 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use platform::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub(crate) use self::database_url::DatabaseUrl;
+use self::variables::Variables;
 use crate::cli::{Flags, Serve};
-
-/// Variables that begin with `SOUK_` but are no settings: the first names the file, the others steer scripts.
-const NO_SETTINGS: [&str; 3] = ["config", "bootstrap_postgres", "install_deny"];
 
 /// The settings. Each is a key of `souk.toml` and, in capitals behind `SOUK_`, a variable.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub(crate) struct Config {
     /// Where buyers reach Souk from outside; `http://` and `listen` if not set.
     pub(crate) public_url: Option<Url>,
     /// PostgreSQL to use instead of the embedded one.
-    pub(crate) database_url: Option<Url>,
+    pub(crate) database_url: Option<DatabaseUrl>,
     /// Most connections to PostgreSQL at a time.
     pub(crate) database_connections: u32,
     /// Folder with `postgres` and `initdb` for the embedded PostgreSQL; searched for if not set.
@@ -101,11 +103,10 @@ impl Config {
         if !(4..=1_000).contains(&self.database_connections) {
             bail!("database_connections is {}; it has to be from 4 to 1000", self.database_connections);
         }
-        if let Some(url) = &self.database_url
-            && !matches!(url.scheme(), "postgres" | "postgresql")
-        {
-            bail!("database_url has the scheme {:?}; it has to be postgres://", url.scheme());
+        if let Some(url) = &self.database_url {
+            url.options()?;
         }
+        EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")
         {
@@ -123,24 +124,46 @@ pub(crate) struct Loaded {
 
 /// Loads the configuration.
 pub(crate) fn load(flags: &Flags, serve: Option<&Serve>) -> anyhow::Result<Loaded> {
-    let defaults = Config::defaults()?;
-    let mut figment = Figment::from(Serialized::defaults(defaults));
-    match &flags.config {
-        Some(file) if !file.is_file() => bail!("there is no configuration file {}", file.display()),
-        Some(file) => figment = figment.merge(Toml::file_exact(file)),
-        None if Path::new("souk.toml").is_file() => figment = figment.merge(Toml::file_exact("souk.toml")),
-        None => {}
+    let mut figment = Figment::from(Serialized::defaults(Config::defaults()?));
+    if let Some(file) = file(flags)? {
+        figment = figment.merge(Toml::file_exact(file));
     }
-    figment = figment
-        .merge(Env::raw().only(&["DATABASE_URL"]).map(|_| "database_url".into()))
-        .merge(Env::prefixed("SOUK_").ignore(&NO_SETTINGS))
-        .merge(Serialized::from(flags, "default"));
+    figment = figment.merge(Variables::read(&settings()?)?).merge(Serialized::from(flags, "default"));
+    if let Some(url) = &flags.database_url {
+        figment = figment.merge(("database_url", url.expose()));
+    }
     if let Some(serve) = serve {
         figment = figment.merge(Serialized::from(serve, "default"));
     }
     let config: Config = figment.extract().map_err(|error| explain(&error))?;
     config.check().context("the configuration is wrong")?;
     Ok(Loaded { config, figment })
+}
+
+/// The configuration file, if there is one and it is TOML.
+fn file(flags: &Flags) -> anyhow::Result<Option<&Path>> {
+    let named = flags.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+    let file = match named {
+        Some(file) if !file.is_file() => bail!("there is no configuration file {}", file.display()),
+        Some(file) => file,
+        None if Path::new("souk.toml").is_file() => Path::new("souk.toml"),
+        None => return Ok(None),
+    };
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    // In words that do not repeat the line, which may hold a password.
+    if let Err(error) = text.parse::<toml::Table>() {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        bail!("{}, line {line}: {}", file.display(), error.message());
+    }
+    Ok(Some(file))
+}
+
+/// All settings and their defaults; null where there is none.
+fn settings() -> anyhow::Result<serde_json::Map<String, serde_json::Value>> {
+    match serde_json::to_value(Config::defaults()?)? {
+        serde_json::Value::Object(settings) => Ok(settings),
+        _ => bail!("settings are a table"),
+    }
 }
 
 /// Names the key, its source, and what is wrong with it.
@@ -150,9 +173,12 @@ fn explain(error: &figment::Error) -> anyhow::Error {
         .into_iter()
         .map(|error| {
             let source = error.metadata.as_ref().map(source).unwrap_or_default();
-            let key = error.path.join(".");
-            let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
-            format!("{key}{}{source}", error.kind)
+            match error.path.join(".").as_str() {
+                "" => format!("{}{source}", error.kind),
+                // Without the value, which may be a password.
+                "database_url" => format!("database_url: it has to be a text{source}"),
+                key => format!("{key}: {}{source}", error.kind),
+            }
         })
         .collect();
     anyhow!("the configuration is wrong: {}", all.join("; "))
@@ -161,7 +187,7 @@ fn explain(error: &figment::Error) -> anyhow::Error {
 fn source(metadata: &figment::Metadata) -> String {
     match &metadata.source {
         Some(figment::Source::File(path)) => format!(" (in {})", path.display()),
-        _ if metadata.name.contains("environment") => " (in the environment)".to_owned(),
+        _ if metadata.name == "environment" => " (in the environment)".to_owned(),
         _ => String::new(),
     }
 }
@@ -169,37 +195,22 @@ fn source(metadata: &figment::Metadata) -> String {
 impl Loaded {
     /// The configuration in the form of `souk.toml`, secrets masked, with the source of each value.
     pub(crate) fn describe(&self) -> anyhow::Result<String> {
-        let mut shown = self.config.clone();
-        if let Some(url) = &mut shown.database_url {
-            mask(url);
-        }
-        let table = toml::Table::try_from(&shown)?;
+        let table = toml::Table::try_from(&self.config)?;
         let mut text = String::new();
-        for key in Self::keys()? {
-            match table.get(&key) {
-                Some(value) => writeln!(text, "{key} = {value}  # {}", self.origin(&key))?,
+        for key in settings()?.keys() {
+            match table.get(key) {
+                Some(value) => writeln!(text, "{key} = {value}  # {}", self.origin(key))?,
                 None => writeln!(text, "# {key} is not set")?,
             }
         }
         Ok(text)
     }
 
-    /// All keys, in the order they are declared.
-    fn keys() -> anyhow::Result<Vec<String>> {
-        let value = serde_json::to_value(Config::defaults()?)?;
-        let mut keys: Vec<String> =
-            value.as_object().context("settings are a table")?.keys().cloned().collect();
-        keys.sort();
-        Ok(keys)
-    }
-
     fn origin(&self, key: &str) -> String {
         match self.figment.find_metadata(key) {
             Some(metadata) => match &metadata.source {
                 Some(figment::Source::File(path)) => relative(path),
-                Some(figment::Source::Code(_)) | None if metadata.name.contains("environment") => {
-                    "environment".to_owned()
-                }
+                _ if metadata.name == "environment" => "environment".to_owned(),
                 _ if metadata.name.contains("Config") => "default".to_owned(),
                 _ => "flag".to_owned(),
             },
@@ -210,23 +221,6 @@ impl Loaded {
 
 fn relative(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Puts asterisks in place of the password, also where it stands in the query.
-fn mask(url: &mut Url) {
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        url.set_query(None);
-    }
-    let pairs: Vec<(String, String)> = url
-        .query_pairs()
-        .map(|(name, value)| {
-            let secret = name.contains("password") || name.contains("key");
-            (name.into_owned(), if secret { "***".to_owned() } else { value.into_owned() })
-        })
-        .collect();
-    if !pairs.is_empty() {
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-    }
 }
 
 /// Where programs keep their data on this platform (XDG Base Directory Specification on Linux).
@@ -263,21 +257,12 @@ mod tests {
         let shown: toml::Table = uncommented.parse().unwrap();
         let mut keys: Vec<String> = shown.keys().cloned().collect();
         keys.sort();
-        assert_eq!(keys, Loaded::keys().unwrap());
+        assert_eq!(keys, settings().unwrap().keys().cloned().collect::<Vec<_>>());
         let table = toml::Table::try_from(&defaults).unwrap();
         for (key, value) in &shown {
             if let Some(default) = table.get(key).filter(|_| key != "data_dir") {
                 assert_eq!(value, default, "{key}");
             }
         }
-    }
-
-    #[test]
-    fn masks_passwords_wherever_they_stand() {
-        let mut url: Url =
-            "postgres://souk:s3cret@db/souk?sslpassword=s3cret&sslmode=require".parse().unwrap();
-        mask(&mut url);
-        assert!(!url.as_str().contains("s3cret"), "{url}");
-        assert!(url.as_str().contains("sslmode=require"));
     }
 }

@@ -1,17 +1,24 @@
 //! What a command works with: the database, embedded or not, and the modules on top of it.
 
-use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context;
 use platform::postgres::{Cluster, Options};
 use platform::{Database, Sources, migrate};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::app::{self, App};
 use crate::config::Config;
 
 /// As `server_version_num` tells it.
 const OLDEST_POSTGRES: u32 = 150_000;
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// What a cluster takes if nothing is said (PostgreSQL 17 documentation, 19.3).
+const USUAL_CONNECTIONS: u32 = 100;
+/// Connections of the embedded cluster beyond those of `souk serve`: for commands beside it.
+const SPARE_CONNECTIONS: u32 = 20;
 
 /// An open database and the modules.
 pub(crate) struct Session {
@@ -54,9 +61,11 @@ impl Session {
     async fn connect(config: &Config, cluster: Option<&Cluster>) -> anyhow::Result<App> {
         let options = match (cluster, &config.database_url) {
             (Some(cluster), _) => cluster.connect_options(),
-            (None, Some(url)) => PgConnectOptions::from_str(url.as_str()).context("database_url")?,
+            (None, Some(url)) => url.options()?,
             (None, None) => anyhow::bail!("neither an embedded PostgreSQL nor a database_url"),
         };
+        // A pool would try again and in the end say only that its time was up.
+        answers(&options).await.context("could not connect to PostgreSQL")?;
         let database = Database::connect(options, config.database_connections)
             .await
             .context("could not connect to PostgreSQL")?;
@@ -86,6 +95,13 @@ impl Session {
     }
 }
 
+/// Opens a connection and closes it again.
+async fn answers(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(options));
+    connection.await.context("it does not answer")??.close().await?;
+    Ok(())
+}
+
 /// Refuses a PostgreSQL that is too old, before anything is done to it.
 async fn check_version(database: &Database) -> anyhow::Result<()> {
     let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(database.pool()).await?;
@@ -100,11 +116,14 @@ async fn check_version(database: &Database) -> anyhow::Result<()> {
 }
 
 fn options(config: &Config, command: &str) -> Options {
+    let connections = config.database_connections + SPARE_CONNECTIONS;
+    let more =
+        (connections > USUAL_CONNECTIONS).then(|| ("max_connections".to_owned(), connections.to_string()));
     Options {
         data_dir: config.data_dir.clone(),
         command: command.to_owned(),
         binaries: config.postgres_bin.clone(),
-        settings: Vec::new(),
+        settings: more.into_iter().collect(),
     }
 }
 

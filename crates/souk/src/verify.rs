@@ -44,7 +44,32 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     violations.extend(orders_agree(app).await?);
     violations.extend(holds_belong(app).await?);
     violations.extend(charges_belong(app).await?);
+    violations.extend(catalogue_agrees(app).await?);
     Ok(violations)
+}
+
+/// What the catalogue says is in stock, inventory has. Said only when no news is on the way.
+async fn catalogue_agrees(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let backlog = outbox::backlog(&app.database, app.sources.now()).await?;
+    if backlog.fresh + backlog.failing > 0 {
+        return Ok(violations);
+    }
+    let mut after = None;
+    loop {
+        let believed = app.catalog.in_stock(after, BATCH).await?;
+        let Some((last, _)) = believed.last() else { return Ok(violations) };
+        after = Some(*last);
+        let variants: Vec<_> = believed.iter().map(|(variant, _)| *variant).collect();
+        let available = app.inventory.available(&variants).await?;
+        for (variant, in_stock) in believed {
+            let left = available.get(&variant).copied().unwrap_or(0);
+            if in_stock != (left > 0) {
+                let message = format!("the catalogue says in stock: {in_stock}, inventory has {left}");
+                violations.push(Violation::new("catalog/knows_stock", variant, message));
+            }
+        }
+    }
 }
 
 /// Every paid order has its payment and its sale, and no other has.
@@ -87,7 +112,7 @@ fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<V
         OrderState::Paid => stock == Some(ReservationState::Sold),
         OrderState::AwaitingPayment => stock == Some(ReservationState::Held),
         OrderState::Rejected | OrderState::Expired => {
-            matches!(stock, None | Some(ReservationState::Released))
+            matches!(stock, None | Some(ReservationState::Released | ReservationState::Refused))
         }
         OrderState::Pending | OrderState::Completed => true,
     };

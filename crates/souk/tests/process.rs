@@ -312,7 +312,10 @@ fn configuration_is_layered_and_checked() {
         ("listen = \"here\"", vec![], "listen"),
         ("cache_bytes = \"many\"", vec![], "cache_bytes"),
         ("step_deadline_seconds = 0", vec![], "step_deadline_seconds"),
-        ("", vec![("SOUK_LISEN", "127.0.0.1:1")], "lisen"),
+        ("log_filter = \"orders=loud\"", vec![], "log_filter"),
+        ("listen = \"", vec![], "souk.toml, line 1"),
+        ("", vec![("SOUK_LISEN", "127.0.0.1:1")], "SOUK_LISEN"),
+        ("", vec![("SOUK_LOG_FILTER", "orders=loud")], "log_filter"),
         ("", vec![("SOUK_DATABASE_CONNECTIONS", "x")], "database_connections"),
         ("", vec![("DATABASE_URL", "mysql://db/souk")], "database_url"),
     ] {
@@ -322,4 +325,68 @@ fn configuration_is_layered_and_checked() {
     }
     let (ok, _, error) = config(&["config", "--config", "nowhere.toml"], &[]);
     assert!(!ok && error.contains("nowhere.toml"), "{error}");
+}
+
+/// What `souk` says to these arguments, variables and `souk.toml`.
+fn told(data: &Path, arguments: &[&str], variables: &[(&str, &str)], file: &str) -> (bool, String) {
+    std::fs::write(data.join("souk.toml"), file).unwrap();
+    let Output { status, stdout, stderr } =
+        souk(data, arguments).envs(variables.iter().copied()).output().unwrap();
+    (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+/// A variable is the text it is, whatever it looks like; an empty one says nothing.
+#[test]
+fn variables_are_taken_as_they_are() {
+    let data = data_folder();
+    for (name, value, line) in [
+        ("SOUK_LOG_FILTER", "1", "log_filter = \"1\"  # environment"),
+        ("SOUK_LOG_FILTER", "[info]", "log_filter = \"[info]\"  # environment"),
+        ("SOUK_LOG_FILTER", "", "log_filter = \"info\"  # default"),
+        ("SOUK_DATA_DIR", "2024", "data_dir = \"2024\"  # environment"),
+        ("SOUK_DATABASE_CONNECTIONS", "", "database_connections = 20  # default"),
+        ("SOUK_DATABASE_CONNECTIONS", "30", "database_connections = 30  # environment"),
+        ("SOUK_CONFIG", "", "cache_bytes = 1  # souk.toml"),
+        ("DATABASE_URL", "", "# database_url is not set"),
+    ] {
+        let (ok, text) = told(data.path(), &["config"], &[(name, value)], "cache_bytes = 1");
+        assert!(ok && text.contains(line), "{name}={value}: {text}");
+    }
+    let both = [("DATABASE_URL", "postgres://one/souk"), ("SOUK_DATABASE_URL", "postgres://two/souk")];
+    let (_, text) = told(data.path(), &["config"], &both, "");
+    assert!(text.contains("database_url = \"postgres://two/souk\""), "{text}");
+}
+
+/// A password is told nowhere, wherever the address comes from and whatever is wrong with it.
+#[test]
+fn no_error_names_a_password() {
+    let data = data_folder();
+    for wrong in ["postgres://souk:s3cret@host:notaport/db", "mysql://souk:s3cret@host/db", "s3cret"] {
+        for (arguments, variables, file) in [
+            (vec!["config"], vec![("DATABASE_URL", wrong)], String::new()),
+            (vec!["config"], vec![("SOUK_DATABASE_URL", wrong)], String::new()),
+            (vec!["config"], vec![], format!("database_url = \"{wrong}\"")),
+            (vec!["config", "--database-url", wrong], vec![], String::new()),
+        ] {
+            let (ok, text) = told(data.path(), &arguments, &variables, &file);
+            assert!(!ok && text.contains("database_url") && !text.contains("s3cret"), "{text}");
+        }
+    }
+    for file in ["database_url = \"postgres://souk:s3cret@host/db", "database_url = [\"s3cret\"]"] {
+        let (ok, text) = told(data.path(), &["config"], &[], file);
+        assert!(!ok && !text.contains("s3cret"), "{text}");
+    }
+    let right = "postgres://souk:s3cret@host/db";
+    let (ok, text) = told(data.path(), &["config", "--database-url", right], &[], "");
+    assert!(ok && text.contains("postgres://souk:***@host/db\"  # flag"), "{text}");
+}
+
+/// A server that does not answer is told as that.
+#[test]
+fn an_unreachable_database_is_named() {
+    let data = data_folder();
+    let url = format!("postgres://souk:s3cret@127.0.0.1:{}/souk", free_port());
+    let (ok, text) = told(data.path(), &["verify"], &[("DATABASE_URL", &url)], "");
+    assert!(!ok && text.to_lowercase().contains("connection refused"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
 }

@@ -177,7 +177,7 @@ async fn a_crash_around_a_decline_is_recovered() {
         test.clock.advance(Duration::seconds(11));
         test.run_jobs().await;
         let answer = test.app.orders.checkout(&actor, checkout).await;
-        let Err(Error::Failed(failure)) = answer else { panic!("door {door}: {answer:?}") };
+        let Err(Error::Failed { failure, .. }) = answer else { panic!("door {door}: {answer:?}") };
         assert_eq!(failure.reason, "payments/card_declined", "door {door}");
         assert_eq!(test.available(variant).await, 1, "door {door}");
     }
@@ -224,5 +224,30 @@ async fn many_may_carry_one_order_at_the_same_time() {
         assert_eq!(answer.unwrap().order.status, orders::OrderState::Paid);
     }
     assert_eq!(test.available(variant).await, 10);
+    test.finish().await;
+}
+
+/// Once refused for want of stock an order stays refused, whoever carries it on and whatever comes in: one
+/// run must not charge what another has told the buyer is sold out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_order_is_never_charged() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 1, ..NewProduct::default() }).await;
+    let (actor, late) = purchase(&test, variant, Some("tok_visa")).await;
+    let (other, quick) = purchase(&test, variant, Some("tok_visa")).await;
+    let failed = failing_node(&test, 0).checkout(&actor, late.clone()).await;
+    assert!(matches!(failed, Err(Error::Unfinished(_))), "{failed:?}");
+    test.app.orders.checkout(&other, quick).await.unwrap();
+    test.clock.advance(Duration::seconds(11));
+    assert_eq!(failing_node(&test, 1).recover().await.unwrap(), 0, "refused, and the power fails");
+
+    test.adjust(variant, 5, inventory::Reason::Received).await;
+    test.clock.advance(Duration::seconds(11));
+    test.run_jobs().await;
+    let Err(Error::Failed { failure, replayed: true }) = test.app.orders.checkout(&actor, late).await else {
+        panic!("it was refused")
+    };
+    assert_eq!(failure.reason, "inventory/out_of_stock");
+    assert_eq!(test.available(variant).await, 5);
     test.finish().await;
 }
