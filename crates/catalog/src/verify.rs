@@ -1,20 +1,8 @@
-//! The invariants that no constraint holds, and the counts of the front page.
+//! The invariants that no constraint holds.
 
 use platform::{Database, Violation};
 
-use crate::{Counts, Error};
-
-pub(crate) async fn counts(database: &Database) -> Result<Counts, Error> {
-    let row = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM catalog.stores WHERE status = 'active') AS "stores!",
-                  (SELECT count(*) FROM catalog.categories) AS "categories!",
-                  (SELECT count(*) FROM catalog.products p JOIN catalog.stores s ON s.id = p.store_id
-                   WHERE p.status = 'active' AND s.status = 'active') AS "products!""#
-    )
-    .fetch_one(database.pool())
-    .await?;
-    Ok(Counts { stores: row.stores, categories: row.categories, products: row.products })
-}
+use crate::Error;
 
 pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Error> {
     let rows = sqlx::query!(
