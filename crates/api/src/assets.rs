@@ -78,6 +78,14 @@ pub(crate) fn html(body: Vec<u8>) -> Response {
     (headers, body).into_response()
 }
 
+/// Pictures are looked at again and again, and may be replaced under their name.
+pub(crate) fn media_age() -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    )
+}
+
 /// Pictures may be SVG, which can carry scripts: opened on their own they may do nothing.
 pub(crate) fn media_headers() -> SetResponseHeaderLayer<HeaderValue> {
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");

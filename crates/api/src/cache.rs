@@ -100,13 +100,19 @@ impl AnswerCache {
 }
 
 /// Answers from the cache, or with what `make` makes. Of many who ask for the same at the same time one makes it.
-pub(crate) async fn answer<F, Fut>(api: &Api, asked: &Asked, make: F) -> Result<Response, Problem>
+///
+/// `key` names the answer by what was understood of the request, so that no spelling of it is an entry of its own.
+pub(crate) async fn answer<F, Fut>(
+    api: &Api,
+    asked: &Asked,
+    key: String,
+    make: F,
+) -> Result<Response, Problem>
 where
     F: FnOnce() -> Fut + Send,
     Fut: Future<Output = Result<Made, Problem>> + Send,
 {
     let cache = &api.cache;
-    let key = asked.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let kept = cache.answers.get(&key).await.filter(|answer| cache.is_good(answer));
     let hit = kept.is_some();
     metrics::counter!("souk_answer_cache_total", "result" => if hit { "hit" } else { "miss" }).increment(1);
@@ -127,13 +133,18 @@ where
         .answers
         .entry(key)
         .and_try_compute_with(|there| async {
-            if there.is_some_and(|there| cache.is_good(there.value())) {
+            let before = there.map(moka::Entry::into_value);
+            if before.as_ref().is_some_and(|before| cache.is_good(before)) {
                 return Ok::<_, Problem>(Op::Nop);
             }
             // Taken before the database is read: a change in between makes the answer old at once.
             let stamp = cache.changes.stamp();
             let made = make().await?;
-            Ok(Op::Put(Arc::new(finish(made, stamp, api.sources.now()))))
+            let mut answer = finish(made, stamp, api.sources.now());
+            if let Some(before) = before.filter(|before| before.etag == answer.etag) {
+                answer.made_at = before.made_at;
+            }
+            Ok(Op::Put(Arc::new(answer)))
         })
         .await?;
     match outcome {
@@ -167,9 +178,16 @@ fn header_value(text: &str) -> HeaderValue {
 }
 
 fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Response {
+    // A date counts whole seconds: until its second is over it could name two versions (RFC 9110, 8.8.2.2).
+    let dated = now - answer.made_at >= time::Duration::seconds(1);
+    let last_modified =
+        dated.then(|| answer.made_at.format(&HTTP_DATE).ok()).flatten().map(|date| header_value(&date));
     let known = match request.get(header::IF_NONE_MATCH) {
         Some(known) => named(known, &answer.etag),
-        None => not_modified_since(request, answer.made_at).then(|| answer.etag.clone()),
+        // The very date of this node's answer: another node's clock may be ahead of this one's, and a date
+        // after ours would then not tell that ours is known (RFC 9110, 13.1.3 allows to compare for equality).
+        None => (last_modified.is_some() && request.get(header::IF_MODIFIED_SINCE) == last_modified.as_ref())
+            .then(|| answer.etag.clone()),
     };
     let mut response = if known.is_some() {
         let mut response = Response::new(Body::empty());
@@ -188,11 +206,8 @@ fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Respons
     if let Some(link) = &answer.link {
         headers.insert(header::LINK, link.clone());
     }
-    // A date counts whole seconds: until its second is over it could name two versions (RFC 9110, 8.8.2.2).
-    if now - answer.made_at >= time::Duration::seconds(1)
-        && let Ok(date) = answer.made_at.format(&HTTP_DATE)
-    {
-        headers.insert(header::LAST_MODIFIED, header_value(&date));
+    if let Some(date) = last_modified {
+        headers.insert(header::LAST_MODIFIED, date);
     }
     response
 }
@@ -218,14 +233,6 @@ pub(crate) fn named(known: &HeaderValue, etag: &HeaderValue) -> Option<HeaderVal
             None
         }
     })
-}
-
-fn not_modified_since(request: &HeaderMap, made_at: OffsetDateTime) -> bool {
-    request
-        .get(header::IF_MODIFIED_SINCE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| time::PrimitiveDateTime::parse(value, &HTTP_DATE).ok())
-        .is_some_and(|since| made_at.replace_nanosecond(0).unwrap_or(made_at) <= since.assume_utc())
 }
 
 /// A strong `ETag` names bytes: the compressed ones get a name of their own (RFC 9110, 8.8.3.3).

@@ -1,7 +1,7 @@
 //! What every request gets: ids, a log line, metrics, and problems rendered with its ids.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ pub(crate) async fn wrap(State(api): State<Api>, request: Request, next: Next) -
     let request_id = request_id(request.headers()).unwrap_or_else(|| api.sources.id::<()>().to_string());
     let trace = Trace::of(request.headers(), api.sources.random::<16>(), api.sources.random::<8>());
     let method = request.method().clone();
+    let known = known(&method);
     let instance = request.uri().path().to_owned();
     let route = request
         .extensions()
@@ -50,13 +51,19 @@ pub(crate) async fn wrap(State(api): State<Api>, request: Request, next: Next) -
 
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
-    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    let labels = [("method", known.to_owned()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("souk_http_requests_total", &labels).increment(1);
-    metrics::histogram!("souk_http_request_seconds", "method" => method.to_string(), "route" => route)
+    metrics::histogram!("souk_http_request_seconds", "method" => known, "route" => route)
         .record(elapsed.as_secs_f64());
     let milliseconds = elapsed.as_micros() as f64 / 1_000.0;
     span.in_scope(|| tracing::info!(%method, path = instance, status, milliseconds, "answered"));
     response
+}
+
+/// The method as a label of metrics: a client may send any word, and each would be a series of its own.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| method == known).unwrap_or("OTHER")
 }
 
 /// An error that did not come from a handler of ours, in our words.
@@ -129,6 +136,14 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_made_up_method_is_no_series_of_its_own() {
+        assert_eq!(known(&Method::PATCH), "PATCH");
+        for made_up in ["BREW", "get", "TRACE", "X-1"] {
+            assert_eq!(known(&made_up.parse().unwrap()), "OTHER", "{made_up}");
+        }
+    }
 
     #[test]
     fn joins_only_valid_traces() {

@@ -1,5 +1,8 @@
 //! Reading requests. Whatever a client sends, it gets a problem with the place of what is wrong.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,10 +13,13 @@ use orders::IdempotencyKey;
 use platform::{Actor, Detail, Secret};
 use serde::de::DeserializeOwned;
 
+use crate::Api;
 use crate::problem::Problem;
 
 /// Bytes of a body that are read at most before the connection is given up.
 const MOST_TAKEN: u64 = 16 * 1024 * 1024;
+/// How long a body may take to come; what is left of a request's time is for its answer.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A validated JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -34,7 +40,7 @@ where
                 message,
             ));
         }
-        let bytes = read(request).await?;
+        let bytes = read(request, BODY_TIMEOUT).await?;
         if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
             let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
             return Err(Problem::invalid("request/invalid_type", vec![detail]));
@@ -48,9 +54,20 @@ where
     }
 }
 
-/// Reads the body. Of one that is too large the rest is taken and thrown away, up to a limit: a client that
+/// Reads the body, which has to come `within` this time.
+async fn read(request: Request, within: Duration) -> Result<Vec<u8>, Problem> {
+    tokio::time::timeout(within, take(request)).await.unwrap_or_else(|_| {
+        Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request/body_timeout",
+            "the body did not come in time",
+        ))
+    })
+}
+
+/// Takes the body. Of one that is too large the rest is taken and thrown away, up to a limit: a client that
 /// is still sending when the connection closes may never see the answer.
-async fn read(request: Request) -> Result<Vec<u8>, Problem> {
+async fn take(request: Request) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         let message = format!("a body has at most {} bytes", crate::MAX_BODY);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request/body_too_large", message)
@@ -200,27 +217,37 @@ where
     }
 }
 
-/// Name of the cookie that carries a basket's token: the `__Host-` prefix demands TLS (RFC 6265bis).
-pub(crate) const fn cart_cookie(secure: bool) -> &'static str {
-    if secure { "__Host-souk_cart" } else { "souk_cart" }
+/// The token in the basket's cookie, of a caller who sent none in `X-Cart-Token`.
+pub(crate) struct CookieToken(pub(crate) Option<Secret>);
+
+impl FromRequestParts<Api> for CookieToken {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        if token_in_header(&parts.headers).is_some() {
+            return Ok(Self(None));
+        }
+        let jar = CookieJar::from_headers(&parts.headers);
+        Ok(Self(jar.get(api.cart_cookie()).map(|cookie| Secret::presented(cookie.value()))))
+    }
+}
+
+fn token_in_header(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-cart-token").and_then(|value| value.to_str().ok())
 }
 
 /// Who is asking: the holder of a cart's token, from `X-Cart-Token` or the basket's cookie.
 pub(crate) struct Caller(pub(crate) Actor);
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let from_header =
-            parts.headers.get("x-cart-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let token = from_header.or_else(|| {
-            let jar = CookieJar::from_headers(&parts.headers);
-            [cart_cookie(true), cart_cookie(false)]
-                .iter()
-                .find_map(|name| jar.get(name).map(|cookie| cookie.value().to_owned()))
-        });
-        Ok(Self(token.map_or_else(Actor::stranger, |token| Actor::holder(Secret::presented(&token)))))
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let token = match token_in_header(&parts.headers) {
+            Some(token) => Some(Secret::presented(token)),
+            None => CookieToken::from_request_parts(parts, api).await?.0,
+        };
+        Ok(Self(token.map_or_else(Actor::stranger, Actor::holder)))
     }
 }
 
@@ -257,5 +284,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
                 "send an Idempotency-Key, new for each purchase and the same for each repetition of it",
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, Bytes};
+
+    /// A body that does not come is the client's fault, not ours.
+    #[tokio::test]
+    async fn a_body_has_to_come_in_time() {
+        let begun = futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]);
+        let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
+        let problem = read(Request::new(body), Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!((problem.status.as_u16(), problem.code.as_str()), (408, "request/body_timeout"));
     }
 }

@@ -6,6 +6,7 @@
 mod assets;
 mod cache;
 mod context;
+mod examples;
 mod extract;
 mod home;
 mod openapi;
@@ -80,6 +81,17 @@ impl Api {
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
         Self { catalog, inventory, orders, sources, settings: Arc::new(settings), cache }
     }
+
+    /// Whether buyers reach Souk by TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.settings.public_url.scheme() == "https"
+    }
+
+    /// Name of the cookie that carries a basket's token. The `__Host-` prefix demands TLS (RFC 6265bis); where
+    /// there is TLS only this one is read, since anybody on the way could set the other.
+    pub(crate) fn cart_cookie(&self) -> &'static str {
+        if self.is_secure() { "__Host-souk_cart" } else { "souk_cart" }
+    }
 }
 
 /// Serves `router` until `stop` comes, then finishes the requests in flight.
@@ -108,7 +120,13 @@ pub fn router(api: Api) -> Router {
         .merge(home::routes(api.clone()))
         .merge(openapi::page(&document))
         .merge(assets::routes())
-        .nest_service("/media", tower::ServiceBuilder::new().layer(assets::media_headers()).service(media))
+        .nest_service(
+            "/media",
+            tower::ServiceBuilder::new()
+                .layer(assets::media_headers())
+                .layer(assets::media_age())
+                .service(media),
+        )
         .fallback(|| async { Problem::route_not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY))

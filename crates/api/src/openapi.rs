@@ -5,11 +5,12 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
+use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{RefOr, Response};
+use utoipa::openapi::{Content, Header, RefOr, Response};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Api, assets};
+use crate::{Api, assets, examples};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,16 +32,33 @@ struct Document;
 pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi::OpenApi) {
     let (router, mut document) =
         OpenApiRouter::with_openapi(Document::openapi()).merge(rest).split_for_parts();
-    for path in document.paths.paths.values_mut() {
+    for (address, path) in &mut document.paths.paths {
         let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
         for operation in operations.into_iter().flatten() {
             // A title, made of a sentence.
             if let Some(summary) = operation.summary.as_mut() {
                 summary.truncate(summary.trim_end_matches('.').len());
             }
+            let cached = operation.tags.iter().flatten().any(|tag| tag == "Catalogue");
+            let repeatable = operation.parameters.iter().flatten().any(
+                |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Idempotency-Key"),
+            );
+            if let Some(RefOr::T(body)) = operation.request_body.as_mut() {
+                show_examples(body.content.values_mut());
+            }
+            if cached {
+                let unchanged =
+                    Response::new("What the client has is still good: `If-None-Match` names its `ETag`");
+                operation.responses.responses.insert("304".to_owned(), RefOr::T(unchanged));
+            }
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response {
                     complete(status, response);
+                    let headers = headers(address, status, cached, repeatable);
+                    response
+                        .headers
+                        .extend(headers.into_iter().map(|(name, words)| (name.to_owned(), header(words))));
+                    show_examples(response.content.values_mut());
                 }
             }
         }
@@ -52,6 +70,52 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
         ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
     components.add_security_scheme("cart_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(in_cookie)));
     (router, document)
+}
+
+/// The headers of an answer that a client has use for, and what they tell.
+fn headers(address: &str, status: &str, cached: bool, repeatable: bool) -> Vec<(&'static str, &'static str)> {
+    let mut headers = Vec::new();
+    if cached && matches!(status, "200" | "304") {
+        headers.push(("ETag", "Names this version; send it back as `If-None-Match`"));
+    }
+    if status == "200" && address == "/api/v2/products" {
+        headers.push(("Link", "The next page, `rel=\"next\"`, if there is one (RFC 8288)"));
+    }
+    if status == "200" && address == "/api/v1/shopping_basket/products" {
+        headers.push(("X-Cart-Token", "The token of a new basket; it is told only once"));
+        headers.push(("Set-Cookie", "The same token, for browsers"));
+    }
+    if status == "201" {
+        headers.push(("Location", "Where the new thing is"));
+    }
+    if status == "503" || (repeatable && status == "409") {
+        headers.push(("Retry-After", "Seconds after which trying again may help"));
+    }
+    if repeatable && matches!(status, "200" | "201" | "402" | "409") {
+        headers.push((
+            "Idempotent-Replayed",
+            "`true` if the request was answered before, and this is that answer",
+        ));
+    }
+    headers
+}
+
+fn header(words: &str) -> RefOr<Header> {
+    let mut header = Header::new(Object::with_type(Type::String));
+    header.description = Some(words.to_owned());
+    RefOr::T(header)
+}
+
+/// Puts an example beside each schema that has one.
+fn show_examples<'a>(bodies: impl Iterator<Item = &'a mut RefOr<Content>>) {
+    for content in bodies {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::Ref(schema)) = &content.schema
+        {
+            let name = schema.ref_location.rsplit('/').next().unwrap_or_default();
+            content.example = examples::of(name);
+        }
+    }
 }
 
 /// Says of an error what its media type is, and in words what its status means.

@@ -3,11 +3,14 @@
 use std::any::Any;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use platform::{Code, Detail, ServiceError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// Says that an answer is a repetition.
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What went wrong, before it is known in which request.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) details: Vec<Detail>,
     pub(crate) retry_after: Option<u32>,
+    /// Whether the same request was answered with this before.
+    pub(crate) replayed: bool,
 }
 
 /// The body of every answer that is not a success.
@@ -61,6 +66,7 @@ impl Problem {
             message: message.into(),
             details: Vec::new(),
             retry_after: None,
+            replayed: false,
         }
     }
 
@@ -109,6 +115,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.replayed {
+            headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        }
         response
     }
 }
@@ -147,6 +156,7 @@ impl<E: ServiceError> From<E> for Problem {
             message,
             details: error.details(),
             retry_after: error.retry_after(),
+            replayed: error.replayed(),
         }
     }
 }

@@ -91,6 +91,7 @@ pub(crate) async fn products(
         .await?
         .ok_or(Error::StoreNotFound)?;
     let currency: Currency = stored(&currency)?;
+    lock(&mut tx, store, products).await?;
     let mut results = Vec::with_capacity(products.len());
     for product in products {
         check(product, currency)?;
@@ -104,6 +105,20 @@ pub(crate) async fn products(
     }
     tx.commit(sources.now()).await?;
     Ok(results)
+}
+
+/// Holds the products that are there, in the order in which news of stock holds them: whoever held them in
+/// another order and waited would be waited for.
+async fn lock(tx: &mut Tx, store: StoreId, products: &[PutProduct]) -> Result<(), Error> {
+    let refs: Vec<String> = products.iter().map(|product| product.external_ref.clone()).collect();
+    sqlx::query!(
+        "SELECT id FROM catalog.products WHERE store_id = $1 AND external_ref = ANY($2) ORDER BY id FOR UPDATE",
+        store.uuid(),
+        &refs,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 fn check(product: &PutProduct, currency: Currency) -> Result<(), Error> {

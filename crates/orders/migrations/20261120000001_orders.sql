@@ -83,7 +83,7 @@ CREATE UNIQUE INDEX orders_one_live_per_cart ON orders.orders (cart_id)
 
 CREATE TABLE orders.order_lines (
     order_id       uuid NOT NULL REFERENCES orders.orders,
-    -- Place in the order: from 1 in the cart's order, or the line of the imported file.
+    -- Place in the order, from 1: in the cart's order, or in that of the imported file.
     position       integer NOT NULL,
     store_id       uuid NOT NULL,
     product_id     uuid NOT NULL,
@@ -94,8 +94,13 @@ CREATE TABLE orders.order_lines (
     quantity       integer NOT NULL CHECK (quantity > 0),
     unit_price     bigint NOT NULL CHECK (unit_price >= 0),
     total          bigint NOT NULL CHECK (total >= 0),
+    -- Of an import: which of the order's lines that are alike this one is, from 1.
+    occurrence     integer CHECK (occurrence > 0),
     PRIMARY KEY (order_id, position)
 );
+-- An import knows its own lines again by it, wherever they stand in the file.
+CREATE UNIQUE INDEX order_lines_imported_once
+    ON orders.order_lines (order_id, sku, quantity, unit_price, total, occurrence) WHERE occurrence IS NOT NULL;
 
 -- Goods that came back. Those of an import name the invoice they came on, not the order they undo.
 CREATE TABLE orders.returns (
@@ -118,8 +123,12 @@ CREATE TABLE orders.return_lines (
     quantity    integer NOT NULL CHECK (quantity > 0),
     unit_price  bigint NOT NULL CHECK (unit_price >= 0),
     total       bigint NOT NULL CHECK (total >= 0),
+    -- As of order_lines.
+    occurrence  integer CHECK (occurrence > 0),
     PRIMARY KEY (return_id, position)
 );
+CREATE UNIQUE INDEX return_lines_imported_once
+    ON orders.return_lines (return_id, sku, quantity, unit_price, total, occurrence) WHERE occurrence IS NOT NULL;
 
 -- Idempotency-Key: claimed by INSERT in the transaction that begins the work.
 CREATE TABLE orders.idempotency_keys (

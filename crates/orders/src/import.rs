@@ -1,16 +1,17 @@
 //! Orders and returns of another system.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use catalog::{ProductId, StoreId, VariantId};
 use platform::{Currency, Id};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Error, Order, OrderId, Parts};
+use crate::{Error, Order, Parts};
 
-/// A batch of another system's history, of one store. Ids are derived from `external_ref`, so that writing
-/// the same again changes nothing; an order that comes in parts (the same reference, other positions) grows.
+/// A batch of another system's history, of one store. Ids are derived from `external_ref`, and lines are known
+/// by what stands in them, so that writing the same again changes nothing, in whichever order it comes. An
+/// order that comes in parts (the same reference, other lines) grows.
 #[derive(Clone, Debug)]
 pub struct Import {
     /// Whose history it is.
@@ -62,11 +63,13 @@ pub struct ImportedReturn {
     pub lines: Vec<ImportedLine>,
 }
 
-/// A line of an imported order or return.
+/// A line of an imported order or return. Known again by its SKU, quantity, price, total and occurrence.
 #[derive(Clone, Debug)]
 pub struct ImportedLine {
-    /// Its line in the imported file.
-    pub position: i32,
+    /// Where it stands in the imported file, to be named by.
+    pub file_line: u64,
+    /// From 1: which of the document's lines that are alike this one is, over the whole file.
+    pub occurrence: i32,
     /// The product.
     pub product_id: ProductId,
     /// The variant.
@@ -83,19 +86,35 @@ pub struct ImportedLine {
     pub total: i64,
 }
 
-/// How much was new.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was new.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Customers.
     pub customers: u64,
     /// Orders.
-    pub orders: u64,
-    /// Lines of orders.
-    pub order_lines: u64,
+    pub orders: ImportedDocuments,
     /// Returns.
-    pub returns: u64,
-    /// Lines of returns.
-    pub return_lines: u64,
+    pub returns: ImportedDocuments,
+}
+
+/// What was new of orders or of returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportedDocuments {
+    /// The references of those that are new.
+    pub made: Vec<String>,
+    /// How many lines are new.
+    pub lines: u64,
+    /// Those that were there before and have new lines.
+    pub grown: Vec<Grown>,
+}
+
+/// An order or return that was there before and has new lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grown {
+    /// The other system's number for it.
+    pub external_ref: String,
+    /// Where its new lines stand in the imported file.
+    pub file_lines: Vec<u64>,
 }
 
 /// Marks ids of customers.
@@ -107,11 +126,11 @@ pub(crate) async fn write(parts: &Parts, import: &Import) -> Result<Imported, Er
     let mut tx = parts.database.begin().await?;
     let imported = Imported {
         customers: customers(&mut tx, import).await?,
-        ..write_orders(&mut tx, import, parts.sources.now()).await?
+        orders: write_orders(&mut tx, import, parts.sources.now()).await?,
+        returns: write_returns(&mut tx, import).await?,
     };
-    let returned = write_returns(&mut tx, import).await?;
     tx.commit(parts.sources.now()).await?;
-    Ok(Imported { returns: returned.returns, return_lines: returned.return_lines, ..imported })
+    Ok(imported)
 }
 
 async fn customers(tx: &mut platform::Tx, import: &Import) -> Result<u64, Error> {
@@ -139,21 +158,21 @@ async fn write_orders(
     tx: &mut platform::Tx,
     import: &Import,
     now: OffsetDateTime,
-) -> Result<Imported, Error> {
+) -> Result<ImportedDocuments, Error> {
     let store = import.store_id.to_string();
     let orders = &import.orders;
     let ids: Vec<Uuid> = orders
         .iter()
         .map(|o| Id::<Order>::derived(o.placed_at, &["order", &store, &o.external_ref]).uuid())
         .collect();
-    let inserted = sqlx::query!(
+    let made = sqlx::query_scalar!(
         "INSERT INTO orders.orders (id, number, source, state, currency, total, placed_at, updated_at, paid_at, store_id,
              external_ref, customer_id)
          SELECT o.id, o.external_ref, 'import', 'completed', $2, 0, o.placed_at, $3, o.placed_at, $1, o.external_ref, c.id
          FROM unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::text[])
              AS o (id, external_ref, placed_at, customer_ref)
          LEFT JOIN orders.customers c ON c.store_id = $1 AND c.external_ref = o.customer_ref
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO NOTHING RETURNING id",
         import.store_id.uuid(),
         import.currency.code(),
         now,
@@ -162,69 +181,74 @@ async fn write_orders(
         &orders.iter().map(|o| o.placed_at).collect::<Vec<_>>(),
         &orders.iter().map(|o| o.customer_ref.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    // An order that was there before may have been placed a minute earlier: its id is asked for.
+    // An order that was there before may have been placed a minute earlier: its id is asked for. Its row is
+    // held, so that nobody else adds lines meanwhile.
     let known = sqlx::query!(
-        r#"SELECT id AS "id: OrderId", external_ref AS "external_ref!" FROM orders.orders
-           WHERE store_id = $1 AND external_ref = ANY($2)"#,
+        r#"SELECT id, external_ref AS "external_ref!" FROM orders.orders
+           WHERE store_id = $1 AND external_ref = ANY($2) ORDER BY id FOR UPDATE"#,
         import.store_id.uuid(),
         &orders.iter().map(|o| o.external_ref.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let by_ref: HashMap<String, Uuid> =
-        known.into_iter().map(|row| (row.external_ref, row.id.uuid())).collect();
-    let columns = Columns::of(orders.iter().map(|o| (by_ref[&o.external_ref], o.lines.as_slice())));
-    let lines = sqlx::query!(
-        r#"WITH line AS (
-               INSERT INTO orders.order_lines (order_id, position, store_id, product_id, variant_id, sku, title, quantity,
-                   unit_price, total)
-               SELECT l.id, l.position, $1, l.product_id, l.variant_id, l.sku, l.title, l.quantity, l.unit_price, l.total
-               FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::int[], $9::bigint[],
-                   $10::bigint[])
-                   AS l (id, position, product_id, variant_id, sku, title, quantity, unit_price, total)
-               ON CONFLICT DO NOTHING RETURNING order_id, total
-           ), sums AS (
-               SELECT order_id, sum(total)::bigint AS total, count(*) AS lines FROM line GROUP BY order_id
-           ), updated AS (
-               UPDATE orders.orders o SET total = o.total + sums.total FROM sums WHERE o.id = sums.order_id
-           )
-           SELECT coalesce(sum(lines), 0)::bigint AS "lines!" FROM sums"#,
-        import.store_id.uuid(),
-        &columns.parent,
-        &columns.position,
-        &columns.product,
-        &columns.variant,
-        &columns.sku,
-        &columns.title,
-        &columns.quantity,
-        &columns.unit_price,
-        &columns.total,
+    let known = Known::of(known.into_iter().map(|row| (row.external_ref, row.id)), &made);
+    let there = sqlx::query_as!(
+        There,
+        "SELECT order_id AS parent, position, sku, quantity, unit_price, total, occurrence
+         FROM orders.order_lines WHERE order_id = ANY($1)",
+        &known.old(),
     )
-    .fetch_one(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(Imported {
-        orders: inserted.rows_affected(),
-        order_lines: u64::try_from(lines.lines).unwrap_or(0),
-        ..Imported::default()
-    })
+    let new =
+        NewLines::of(orders.iter().map(|o| (o.external_ref.as_str(), o.lines.as_slice())), &known, &there);
+    sqlx::query!(
+        "WITH line AS (
+             INSERT INTO orders.order_lines (order_id, position, store_id, product_id, variant_id, sku, title, quantity,
+                 unit_price, total, occurrence)
+             SELECT l.id, l.position, $1, l.product_id, l.variant_id, l.sku, l.title, l.quantity, l.unit_price, l.total,
+                 l.occurrence
+             FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::int[], $9::bigint[],
+                 $10::bigint[], $11::int[])
+                 AS l (id, position, product_id, variant_id, sku, title, quantity, unit_price, total, occurrence)
+             RETURNING order_id, total
+         ), sums AS (
+             SELECT order_id, sum(total)::bigint AS total FROM line GROUP BY order_id
+         )
+         UPDATE orders.orders o SET total = o.total + sums.total FROM sums WHERE o.id = sums.order_id",
+        import.store_id.uuid(),
+        &new.parent,
+        &new.position,
+        &new.product,
+        &new.variant,
+        &new.sku,
+        &new.title,
+        &new.quantity,
+        &new.unit_price,
+        &new.total,
+        &new.occurrence,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(new.into_documents(known))
 }
 
-async fn write_returns(tx: &mut platform::Tx, import: &Import) -> Result<Imported, Error> {
+async fn write_returns(tx: &mut platform::Tx, import: &Import) -> Result<ImportedDocuments, Error> {
     let store = import.store_id.to_string();
     let returns = &import.returns;
     let ids: Vec<Uuid> = returns
         .iter()
         .map(|r| Id::<ReturnMark>::derived(r.returned_at, &["return", &store, &r.external_ref]).uuid())
         .collect();
-    let inserted = sqlx::query!(
+    let made = sqlx::query_scalar!(
         "INSERT INTO orders.returns (id, store_id, external_ref, customer_id, currency, total, returned_at)
          SELECT r.id, $1, r.external_ref, c.id, $2, 0, r.returned_at
          FROM unnest($3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
              AS r (id, external_ref, returned_at, customer_ref)
          LEFT JOIN orders.customers c ON c.store_id = $1 AND c.external_ref = r.customer_ref
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO NOTHING RETURNING id",
         import.store_id.uuid(),
         import.currency.code(),
         &ids,
@@ -232,50 +256,86 @@ async fn write_returns(tx: &mut platform::Tx, import: &Import) -> Result<Importe
         &returns.iter().map(|r| r.returned_at).collect::<Vec<_>>(),
         &returns.iter().map(|r| r.customer_ref.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
     let known = sqlx::query!(
-        "SELECT id, external_ref FROM orders.returns WHERE store_id = $1 AND external_ref = ANY($2)",
+        "SELECT id, external_ref FROM orders.returns
+         WHERE store_id = $1 AND external_ref = ANY($2) ORDER BY id FOR UPDATE",
         import.store_id.uuid(),
         &returns.iter().map(|r| r.external_ref.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let by_ref: HashMap<String, Uuid> = known.into_iter().map(|row| (row.external_ref, row.id)).collect();
-    let columns = Columns::of(returns.iter().map(|r| (by_ref[&r.external_ref], r.lines.as_slice())));
-    let lines = sqlx::query!(
-        r#"WITH line AS (
-               INSERT INTO orders.return_lines (return_id, position, variant_id, sku, title, quantity, unit_price, total)
-               SELECT l.* FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::bigint[],
-                   $8::bigint[]) AS l
-               ON CONFLICT DO NOTHING RETURNING return_id, total
-           ), sums AS (
-               SELECT return_id, sum(total)::bigint AS total, count(*) AS lines FROM line GROUP BY return_id
-           ), updated AS (
-               UPDATE orders.returns r SET total = r.total + sums.total FROM sums WHERE r.id = sums.return_id
-           )
-           SELECT coalesce(sum(lines), 0)::bigint AS "lines!" FROM sums"#,
-        &columns.parent,
-        &columns.position,
-        &columns.variant,
-        &columns.sku,
-        &columns.title,
-        &columns.quantity,
-        &columns.unit_price,
-        &columns.total,
+    let known = Known::of(known.into_iter().map(|row| (row.external_ref, row.id)), &made);
+    let there = sqlx::query_as!(
+        There,
+        "SELECT return_id AS parent, position, sku, quantity, unit_price, total, occurrence
+         FROM orders.return_lines WHERE return_id = ANY($1)",
+        &known.old(),
     )
-    .fetch_one(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(Imported {
-        returns: inserted.rows_affected(),
-        return_lines: u64::try_from(lines.lines).unwrap_or(0),
-        ..Imported::default()
-    })
+    let new =
+        NewLines::of(returns.iter().map(|r| (r.external_ref.as_str(), r.lines.as_slice())), &known, &there);
+    sqlx::query!(
+        "WITH line AS (
+             INSERT INTO orders.return_lines (return_id, position, variant_id, sku, title, quantity, unit_price, total,
+                 occurrence)
+             SELECT l.* FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::bigint[],
+                 $8::bigint[], $9::int[]) AS l
+             RETURNING return_id, total
+         ), sums AS (
+             SELECT return_id, sum(total)::bigint AS total FROM line GROUP BY return_id
+         )
+         UPDATE orders.returns r SET total = r.total + sums.total FROM sums WHERE r.id = sums.return_id",
+        &new.parent,
+        &new.position,
+        &new.variant,
+        &new.sku,
+        &new.title,
+        &new.quantity,
+        &new.unit_price,
+        &new.total,
+        &new.occurrence,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(new.into_documents(known))
 }
 
-/// Lines as the arrays that `unnest` takes.
+/// The documents of a batch as the database knows them, by the other system's numbers.
+struct Known(HashMap<String, (Uuid, bool)>);
+
+impl Known {
+    fn of(documents: impl Iterator<Item = (String, Uuid)>, made: &[Uuid]) -> Self {
+        let made: HashSet<Uuid> = made.iter().copied().collect();
+        Self(documents.map(|(external_ref, id)| (external_ref, (id, made.contains(&id)))).collect())
+    }
+
+    /// Those that were there before.
+    fn old(&self) -> Vec<Uuid> {
+        self.0.values().filter(|(_, is_new)| !is_new).map(|(id, _)| *id).collect()
+    }
+}
+
+/// A line that is there already.
+struct There {
+    parent: Uuid,
+    position: i32,
+    sku: Option<String>,
+    quantity: i32,
+    unit_price: i64,
+    total: i64,
+    occurrence: Option<i32>,
+}
+
+/// What a line is known by.
+#[derive(PartialEq, Eq, Hash)]
+struct Key<'a>(Uuid, Option<&'a str>, i32, i64, i64, Option<i32>);
+
+/// Lines that are not there yet, as the arrays that `unnest` takes.
 #[derive(Default)]
-struct Columns {
+struct NewLines {
     parent: Vec<Uuid>,
     position: Vec<i32>,
     product: Vec<Uuid>,
@@ -285,23 +345,61 @@ struct Columns {
     quantity: Vec<i32>,
     unit_price: Vec<i64>,
     total: Vec<i64>,
+    occurrence: Vec<i32>,
+    grown: Vec<Grown>,
 }
 
-impl Columns {
-    fn of<'a>(parents: impl Iterator<Item = (Uuid, &'a [ImportedLine])>) -> Self {
-        let mut columns = Self::default();
-        for (parent, line) in parents.flat_map(|(parent, lines)| lines.iter().map(move |line| (parent, line)))
-        {
-            columns.parent.push(parent);
-            columns.position.push(line.position);
-            columns.product.push(line.product_id.uuid());
-            columns.variant.push(line.variant_id.uuid());
-            columns.sku.push(line.sku.clone());
-            columns.title.push(line.title.clone());
-            columns.quantity.push(line.quantity);
-            columns.unit_price.push(line.unit_price);
-            columns.total.push(line.total);
+impl NewLines {
+    /// Picks the lines that are not `there`, and gives them the next places of their documents.
+    fn of<'a>(
+        documents: impl Iterator<Item = (&'a str, &'a [ImportedLine])>,
+        known: &Known,
+        there: &[There],
+    ) -> Self {
+        let mut last: HashMap<Uuid, i32> = HashMap::new();
+        let mut keys = HashSet::new();
+        for line in there {
+            let last = last.entry(line.parent).or_default();
+            *last = line.position.max(*last);
+            let There { parent, quantity, unit_price, total, occurrence, .. } = *line;
+            keys.insert(Key(parent, line.sku.as_deref(), quantity, unit_price, total, occurrence));
         }
-        columns
+        let mut new = Self::default();
+        for (external_ref, lines) in documents {
+            let (parent, is_new) = known.0[external_ref];
+            let position = last.entry(parent).or_default();
+            let mut file_lines = Vec::new();
+            for line in lines {
+                let ImportedLine { quantity, unit_price, total, occurrence, .. } = *line;
+                let key = Key(parent, Some(&line.sku), quantity, unit_price, total, Some(occurrence));
+                if !keys.contains(&key) {
+                    *position += 1;
+                    new.push(parent, *position, line);
+                    file_lines.push(line.file_line);
+                }
+            }
+            if !is_new && !file_lines.is_empty() {
+                new.grown.push(Grown { external_ref: external_ref.to_owned(), file_lines });
+            }
+        }
+        new
+    }
+
+    fn push(&mut self, parent: Uuid, position: i32, line: &ImportedLine) {
+        self.parent.push(parent);
+        self.position.push(position);
+        self.product.push(line.product_id.uuid());
+        self.variant.push(line.variant_id.uuid());
+        self.sku.push(line.sku.clone());
+        self.title.push(line.title.clone());
+        self.quantity.push(line.quantity);
+        self.unit_price.push(line.unit_price);
+        self.total.push(line.total);
+        self.occurrence.push(line.occurrence);
+    }
+
+    fn into_documents(self, known: Known) -> ImportedDocuments {
+        let made = known.0.into_iter().filter(|(_, (_, is_new))| *is_new).map(|(made, _)| made).collect();
+        ImportedDocuments { made, lines: self.parent.len() as u64, grown: self.grown }
     }
 }

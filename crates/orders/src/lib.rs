@@ -34,7 +34,9 @@ pub use cart_change::Added;
 pub use checkout::{Answer, Checkout};
 pub use error::{Error, Failure};
 pub use idempotency::IdempotencyKey;
-pub use import::{Customer, Import, Imported, ImportedLine, ImportedOrder, ImportedReturn};
+pub use import::{
+    Customer, Grown, Import, Imported, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn,
+};
 pub use order::{Order, OrderLine, OrderState};
 pub use verify::Settlement;
 

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let options = Options {
         data_dir: data_dir.into(),
         command: "cluster example".to_owned(),
-        binaries: None,
+        binaries: std::env::var_os("SOUK_POSTGRES_BIN").map(Into::into),
         settings: Vec::new(),
     };
     let cluster = Cluster::join_or_start(options).await?;

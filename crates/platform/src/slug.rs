@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 /// Lower-case letters and digits in groups joined by single hyphens, at most 120 characters.
@@ -21,7 +22,7 @@ impl Slug {
     }
 
     /// Makes a slug of any text: Latin letters lose their accents, all else becomes hyphens.
-    /// Text with nothing to keep becomes `item`.
+    /// Text with nothing to keep, such as Greek, becomes `item-` and a short hash of it.
     pub fn from_text(text: &str) -> Self {
         let mut slug = String::with_capacity(text.len().min(Self::MAX));
         for c in text.chars().flat_map(char::to_lowercase) {
@@ -35,8 +36,8 @@ impl Slug {
             }
         }
         slug.truncate(Self::MAX);
-        let slug = slug.trim_end_matches('-');
-        Self(if slug.is_empty() { "item".to_owned() } else { slug.to_owned() })
+        slug.truncate(slug.trim_end_matches('-').len());
+        Self(if slug.is_empty() { format!("item-{}", short_hash(text)) } else { slug })
     }
 
     /// This slug with `-suffix` behind it, cut so that the whole still fits.
@@ -47,6 +48,17 @@ impl Slug {
         let stem: String = self.0.chars().take(room).collect();
         Self(format!("{}-{suffix}", stem.trim_end_matches('-')))
     }
+
+    /// This slug with a short hash of `text` behind it: tells apart texts that make the same slug.
+    #[must_use]
+    pub fn with_hash_of(&self, text: &str) -> Self {
+        self.with_suffix(&short_hash(text))
+    }
+}
+
+/// Eight hexadecimal digits, the same each time for the same text.
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The ASCII spelling of a lower-case letter or digit, empty for anything else.
@@ -125,10 +137,21 @@ mod tests {
             "white-hanging-heart-t-light"
         );
         assert_eq!(Slug::from_text("Käse & Crème brûlée").as_str(), "kaese-creme-brulee");
-        assert_eq!(Slug::from_text("茶").as_str(), "item");
         let long = Slug::from_text(&"ab ".repeat(90));
         assert!(long.as_str().parse::<Slug>().is_ok());
         assert!(long.with_suffix("85123A").as_str().ends_with("-85123a"));
         assert!(long.with_suffix("85123A").as_str().parse::<Slug>().is_ok());
+    }
+
+    #[test]
+    fn tells_texts_apart_of_which_nothing_is_kept() {
+        let [tea, water] = ["茶", "水"].map(Slug::from_text);
+        assert_ne!(tea, water);
+        assert_eq!(tea.as_str(), "item-7e005ba3");
+        assert!(tea.as_str().parse::<Slug>().is_ok());
+        let [c, cpp] = ["C", "C++"].map(Slug::from_text);
+        assert_eq!(c, cpp);
+        assert_ne!(c.with_hash_of("C"), c.with_hash_of("C++"));
+        assert!(c.with_hash_of("C").as_str().parse::<Slug>().is_ok());
     }
 }

@@ -30,7 +30,7 @@ fn options(data_dir: impl Into<PathBuf>) -> Options {
     Options {
         data_dir: data_dir.into(),
         command: "a test".to_owned(),
-        binaries: None,
+        binaries: std::env::var_os("SOUK_POSTGRES_BIN").map(Into::into),
         settings: vec![("fsync".to_owned(), "off".to_owned())],
     }
 }
@@ -450,12 +450,12 @@ async fn says_what_is_missing() -> Tested {
     fs::remove_dir_all(folder.path().join("postgres"))?;
     let empty = folder.path().join("bin");
     fs::create_dir(&empty)?;
-    options.binaries = Some(empty.clone());
+    let usual = options.binaries.replace(empty.clone());
     let refused = Cluster::start(options.clone()).await.err().ok_or("started")?.to_string();
     assert!(refused.contains("sudo apt-get install postgresql"), "{refused}");
     assert!(refused.contains(&*empty.to_string_lossy()), "{refused}");
 
-    options.binaries = None;
+    options.binaries = usual;
     options.settings.push(("shared_buffers".to_owned(), "nonsense".to_owned()));
     let refused = Cluster::start(options).await.err().ok_or("started")?;
     assert!(refused.to_string().contains("invalid value for parameter \"shared_buffers\""), "{refused}");

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use url::Url;
 use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::session::Session;
-use crate::{config, serve, verify};
+use crate::{config, serve, stock, verify};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -29,9 +30,10 @@ pub struct Cli {
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Flags {
     /// Configuration file [default: souk.toml in this folder, if it is there]
-    #[arg(long, global = true, value_name = "FILE", env = "SOUK_CONFIG", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "SOUK_CONFIG", hide_env_values = true,
+        value_parser = clap::value_parser!(OsString))]
     #[serde(skip)]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) config: Option<OsString>,
     /// Folder for the embedded PostgreSQL and for pictures
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +57,9 @@ enum Command {
     /// Move data in from another system
     #[command(subcommand)]
     Import(Import),
+    /// Change what is in stock
+    #[command(subcommand)]
+    Stock(Stock),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -85,6 +90,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Url>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Stock {
+    /// Add to, or take from, what is on hand of a variant, with the reason
+    Adjust(stock::Adjust),
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,6 +158,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("The database is up to date.");
         }
         Command::Import(import) => run_import(&cli.settings, import).await?,
+        Command::Stock(Stock::Adjust(adjust)) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk stock").await?;
+            let outcome = stock::adjust(&session.app, adjust).await;
+            let told = session.app.dispatcher().drain().await;
+            session.close().await?;
+            outcome?;
+            told?;
+        }
         Command::Verify { json } => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk verify").await?;
             let violations = verify::violations(&session.app).await;

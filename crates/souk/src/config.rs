@@ -142,7 +142,7 @@ pub(crate) fn load(flags: &Flags, serve: Option<&Serve>) -> anyhow::Result<Loade
 
 /// The configuration file, if there is one and it is TOML.
 fn file(flags: &Flags) -> anyhow::Result<Option<&Path>> {
-    let named = flags.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+    let named = flags.config.as_deref().filter(|file| !file.is_empty()).map(Path::new);
     let file = match named {
         Some(file) if !file.is_file() => bail!("there is no configuration file {}", file.display()),
         Some(file) => file,

@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod serve;
 mod session;
+mod stock;
 pub mod verify;
 
 pub use cli::{Cli, run};

@@ -9,7 +9,7 @@ use api::ops::{Check, Operations};
 use api::{Api, Settings};
 use async_trait::async_trait;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use platform::{Sources, migrate, outbox, schedule};
+use platform::{migrate, outbox, schedule};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ use crate::session::Session;
 
 /// How long requests in flight may take once Souk is told to stop.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long requests to the operations port may take at the very end.
+const OPS_GRACE: Duration = Duration::from_secs(1);
 /// Upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
@@ -38,7 +40,6 @@ pub(crate) async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 
     let session = Session::own(&config).await?;
     let outcome = run(&session, &config, demo, listener, ops_listener, metrics).await;
-    tracing::info!("stopping");
     session.close().await?;
     outcome
 }
@@ -60,7 +61,7 @@ async fn run(
     if demo {
         demo::fill_if_empty(app, &media).await.context("could not fill in the demo data")?;
     }
-    let stop = CancellationToken::new();
+    let (stop, stop_ops) = (CancellationToken::new(), CancellationToken::new());
     let background = start_background(app, &stop);
     let settings = Settings {
         public_url: config.public_url()?,
@@ -79,21 +80,22 @@ async fn run(
     ));
     let operations = Arc::new(Node { app: app.clone(), metrics, stop: stop.clone() });
     let ops = api::ops::router(operations);
-    let public = api::serve(listener, router, stop.clone().cancelled_owned());
-    let ops = api::serve(ops_listener, ops, stop.clone().cancelled_owned());
-    let servers = async { tokio::try_join!(public, ops).map(|_| ()) };
-    tokio::pin!(servers);
+    let mut public = tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
+    // It goes on to tell how Souk is while the public port finishes what it has.
+    let mut ops = tokio::spawn(api::serve(ops_listener, ops, stop_ops.clone().cancelled_owned()));
     greet(&settings);
 
     let ended = tokio::select! {
-        served = &mut servers => served.context("the server failed"),
+        served = &mut public => served?.context("the server failed"),
+        served = &mut ops => served?.context("the server of the operations port failed"),
         () = asked_to_stop() => Ok(()),
         () = session.cluster_exited() => Err(anyhow::anyhow!("the embedded PostgreSQL ended unexpectedly")),
     };
+    tracing::info!("stopping: no new requests are taken, those in flight are finished");
     stop.cancel();
     if ended.is_ok() {
         tokio::select! {
-            finished = tokio::time::timeout(GRACE, &mut servers) => {
+            finished = tokio::time::timeout(GRACE, &mut public) => {
                 if finished.is_err() {
                     tracing::warn!("some requests did not finish in time");
                 }
@@ -101,7 +103,14 @@ async fn run(
             () = asked_to_stop() => tracing::warn!("stopping at once"),
         }
     }
+    public.abort();
     background.wait().await;
+    app.orders.drain().await;
+    stop_ops.cancel();
+    if tokio::time::timeout(OPS_GRACE, &mut ops).await.is_err() {
+        ops.abort();
+    }
+    tracing::info!("stopped");
     ended
 }
 
@@ -155,7 +164,12 @@ fn describe_metrics() {
     describe_gauge!("souk_database_connections", Count, "Open connections to PostgreSQL");
     describe_gauge!("souk_database_connections_idle", Count, "Open connections that nobody uses");
     describe_gauge!("souk_outbox_events", Count, "Events that wait in the outbox");
-    describe_gauge!("souk_outbox_oldest_seconds", Seconds, "Age of the oldest event that waits");
+    describe_gauge!("souk_outbox_failing_events", Count, "Those of them whose handlers failed");
+    describe_gauge!(
+        "souk_outbox_oldest_seconds",
+        Seconds,
+        "Age of the oldest event that nobody has tried yet"
+    );
 }
 
 /// Says where everything is.
@@ -177,6 +191,10 @@ fn greet(settings: &Settings) {
   Stop: Ctrl-C
 "
     );
+}
+
+fn amount(count: i64) -> f64 {
+    f64::from(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
 /// What the operations port tells of this node.
@@ -203,10 +221,16 @@ impl Operations for Node {
             message: if current { "all applied" } else { "not all applied" }.to_owned(),
         };
         let queue = match outbox::backlog(&self.app.database, self.app.sources.now()).await {
-            Ok((events, age)) => Check {
+            // One that no handler takes is tried again for hours: an alert's matter, not a reason to turn buyers away.
+            Ok(backlog) => Check {
                 name: "queue",
-                ok: age < time::Duration::minutes(5),
-                message: format!("{events} events wait, the oldest for {} s", age.whole_seconds()),
+                ok: backlog.oldest_fresh < time::Duration::minutes(5),
+                message: format!(
+                    "{} events wait, the oldest for {} s; {} failed and are tried again",
+                    backlog.fresh,
+                    backlog.oldest_fresh.whole_seconds(),
+                    backlog.failing
+                ),
             },
             Err(error) => Check { name: "queue", ok: false, message: error.to_string() },
         };
@@ -224,9 +248,10 @@ impl Operations for Node {
         metrics::gauge!("souk_database_connections").set(f64::from(pool.size()));
         metrics::gauge!("souk_database_connections_idle")
             .set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
-        if let Ok((events, age)) = outbox::backlog(&self.app.database, Sources::system().now()).await {
-            metrics::gauge!("souk_outbox_events").set(f64::from(i32::try_from(events).unwrap_or(i32::MAX)));
-            metrics::gauge!("souk_outbox_oldest_seconds").set(age.as_seconds_f64());
+        if let Ok(backlog) = outbox::backlog(&self.app.database, self.app.sources.now()).await {
+            metrics::gauge!("souk_outbox_events").set(amount(backlog.fresh + backlog.failing));
+            metrics::gauge!("souk_outbox_failing_events").set(amount(backlog.failing));
+            metrics::gauge!("souk_outbox_oldest_seconds").set(backlog.oldest_fresh.as_seconds_f64());
         }
         self.metrics.render()
     }

@@ -58,8 +58,12 @@ impl From<Why> for Reason {
 /// Adjusts the stock of one variant and says what there is now.
 pub(crate) async fn adjust(app: &App, adjust: Adjust) -> anyhow::Result<()> {
     let variant = find(app, &adjust.store, &adjust.sku).await?;
-    let adjustment =
-        Adjustment { variant_id: variant, quantity: adjust.by, reason: adjust.reason.into(), note: adjust.note };
+    let adjustment = Adjustment {
+        variant_id: variant,
+        quantity: adjust.by,
+        reason: adjust.reason.into(),
+        note: adjust.note,
+    };
     app.inventory.adjust(&Actor::System, &[adjustment]).await?;
     let available = app.inventory.available(&[variant]).await?.get(&variant).copied().unwrap_or(0);
     println!("{} of {}: {available} available", adjust.sku, adjust.store);

@@ -137,6 +137,46 @@ fn has_example(document: &Value, value: &Value, seen: &mut HashSet<*const Value>
     }
 }
 
+/// An example has what its schema demands, and nothing that it does not know; so do its parts.
+fn fits(document: &Value, schema: &Value, example: &Value, place: &str) {
+    let schema = resolved(document, schema);
+    let all: Vec<&Value> = schema["allOf"].as_array().into_iter().flatten().collect();
+    let parts: Vec<&Value> = match all.as_slice() {
+        [] => vec![schema],
+        parts => parts.iter().map(|part| resolved(document, part)).collect(),
+    };
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let choice = choices.iter().map(|choice| resolved(document, choice));
+        if !example.is_null() {
+            choice
+                .filter(|choice| choice["type"] != "null")
+                .for_each(|choice| fits(document, choice, example, place));
+        }
+    } else if parts.iter().any(|part| part["properties"].is_object()) {
+        let fields = example.as_object().unwrap_or_else(|| panic!("{place}: an example"));
+        for required in parts.iter().flat_map(|part| part["required"].as_array().into_iter().flatten()) {
+            assert!(fields.contains_key(required.as_str().unwrap()), "{place}: {required} is missing");
+        }
+        for (name, value) in fields {
+            let known = parts.iter().find_map(|part| part["properties"].get(name));
+            let known = known.unwrap_or_else(|| panic!("{place}: {name} is unknown"));
+            fits(document, known, value, &format!("{place}.{name}"));
+        }
+    } else if schema["type"] == "array" {
+        for item in example.as_array().unwrap_or_else(|| panic!("{place}: a list")) {
+            fits(document, &schema["items"], item, place);
+        }
+    } else if let Some(kind) = schema["type"].as_str() {
+        let found = match example {
+            Value::String(_) => "string",
+            Value::Number(_) => "integer",
+            Value::Bool(_) => "boolean",
+            _ => "null",
+        };
+        assert_eq!(found, kind, "{place}: {example}");
+    }
+}
+
 /// The API describes itself: a whole OpenAPI 3.1 document in which every operation says what it does, what
 /// it takes, what it answers, with examples.
 #[tokio::test(flavor = "multi_thread")]
@@ -199,17 +239,30 @@ async fn the_api_describes_itself() {
                 let schema = resolved(&document, &body["content"]["application/json"]["schema"]);
                 assert_eq!(schema["type"], "object", "{name}: its body is an object");
                 assert_eq!(schema["additionalProperties"], false, "{name}: unknown fields are refused");
-                assert!(has_example(&document, body, &mut HashSet::new()), "{name}: an example of its body");
+                let example = &body["content"]["application/json"]["example"];
+                fits(&document, schema, example, &name);
             }
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+            if operation["tags"][0] == "Catalogue" {
+                for status in ["200", "304"] {
+                    assert!(responses[status]["headers"]["ETag"].is_object(), "{name} {status}");
+                }
+            }
             for (status, response) in responses {
+                if status == "304" {
+                    continue;
+                }
                 let mut content = response["content"].as_object().unwrap().iter();
                 let (kind, body) = content.next().unwrap();
                 let expected =
                     if status.starts_with('2') { "application/json" } else { "application/problem+json" };
                 assert_eq!(kind, expected, "{name} {status}");
-                assert!(has_example(&document, body, &mut HashSet::new()), "{name} {status}: an example");
+                if status.starts_with('2') {
+                    fits(&document, &body["schema"], &body["example"], &format!("{name} {status}"));
+                } else {
+                    assert!(has_example(&document, body, &mut HashSet::new()), "{name} {status}: an example");
+                }
             }
         }
     }
@@ -277,6 +330,89 @@ fn attributes(html: &str, name: &str) -> Vec<String> {
     html.split(&marker).skip(1).map(|rest| rest.split('"').next().unwrap().replace("&#x2f;", "/")).collect()
 }
 
+/// The second answer to one purchase says that it is the second, also when it is a refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_refusal_says_so() {
+    let test = TestApp::start().await;
+    let teapot = test.product(NewProduct::default()).await;
+    let token = test.basket(teapot, 1).await;
+    for replayed in ["", "true"] {
+        let refused = test.check_out(&token, "k", "tok_chargeDeclined").await;
+        assert_eq!((refused.status.as_u16(), refused.header("idempotent-replayed")), (402, replayed));
+    }
+    test.finish().await;
+}
+
+/// A second public port of this application, reached in another way.
+async fn also_at(test: &TestApp, public_url: &str, demo: bool) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let settings = api::Settings {
+        public_url: public_url.parse().unwrap(),
+        ops_url: "http://ops.example:3001".parse().unwrap(),
+        demo,
+        cache_bytes: 1024 * 1024,
+        media: std::env::temp_dir(),
+    };
+    let app = &test.app;
+    let router = api::router(api::Api::new(
+        app.catalog.clone(),
+        app.inventory.clone(),
+        app.orders.clone(),
+        app.database.changes().clone(),
+        app.sources.clone(),
+        settings,
+    ));
+    tokio::spawn(api::serve(listener, router, std::future::pending()));
+    base
+}
+
+/// A demonstration shows its doors to operators.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_shows_all_doors() {
+    let test = TestApp::start().await;
+    let base = also_at(&test, "http://market.example", true).await;
+    let home = reqwest::get(base).await.unwrap().text().await.unwrap();
+    assert!(home.contains("/readyz") && home.contains("guest checkout"));
+    test.finish().await;
+}
+
+/// With https a basket's cookie is read under the name only that browsers keep safe; whenever the basket changes
+/// it is set again, so that it does not end before the basket does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_is_kept_safe_and_fresh() {
+    let test = TestApp::start().await;
+    let teapot = test.product(NewProduct::default()).await;
+    let client = reqwest::Client::new();
+    for (public_url, name, other) in [
+        ("https://market.example", "__Host-souk_cart", "souk_cart"),
+        ("http://market.example", "souk_cart", "__Host-souk_cart"),
+    ] {
+        let base = also_at(&test, public_url, false).await;
+        let basket = format!("{base}/api/v1/shopping_basket");
+        let add = |header: &'static str, value: String| {
+            let request = client.post(format!("{basket}/products")).header(header, value);
+            request.json(&json!({"variant_id": teapot, "quantity": 1})).send()
+        };
+        let first = add("x-nothing", String::new()).await.unwrap();
+        let token = first.headers()["x-cart-token"].to_str().unwrap().to_owned();
+        let cookie = first.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.starts_with(&format!("{name}={token};")) && cookie.contains("Max-Age="), "{cookie}");
+        assert_eq!(cookie.contains("Secure"), public_url.starts_with("https"), "{cookie}");
+
+        for (sent, lines) in [(name, 1), (other, 0)] {
+            let request = client.get(&basket).header("cookie", format!("{sent}={token}"));
+            let seen: Value = request.send().await.unwrap().json().await.unwrap();
+            assert_eq!(seen["lines"].as_array().unwrap().len(), lines, "{sent} at {public_url}");
+        }
+        let again = add("cookie", format!("{name}={token}")).await.unwrap();
+        assert_eq!(again.headers()["set-cookie"].to_str().unwrap(), cookie);
+        let by_header = add("x-cart-token", token).await.unwrap();
+        assert!(by_header.headers().get("set-cookie").is_none(), "this client keeps no cookies");
+    }
+    test.finish().await;
+}
+
 /// The pages for people run no script of elsewhere and none that stands in the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_run_no_foreign_script() {
@@ -337,6 +473,7 @@ async fn pages_run_no_foreign_script() {
         }
     }
     let home = test.get("/", &[]).await.text;
+    assert!(!home.contains("/readyz"), "the operations port is nobody's business");
     assert!(home.contains("&lt;script&gt;alert(1)&lt;"), "titles are escaped");
     assert!(home.contains("/docs") && home.contains("/openapi.json"), "the front page leads to the API");
     test.finish().await;

@@ -11,6 +11,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::address;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// A data folder that the account which runs a root's PostgreSQL can reach.
@@ -32,6 +34,9 @@ fn souk(data: &Path, arguments: &[&str]) -> Command {
         .env("HOME", data)
         .env("SOUK_DATA_DIR", data)
         .current_dir(data);
+    if let Some(programs) = std::env::var_os("SOUK_POSTGRES_BIN") {
+        command.env("SOUK_POSTGRES_BIN", programs);
+    }
     command
 }
 
@@ -274,6 +279,44 @@ async fn a_stop_finishes_requests_in_flight() {
     }
     let (ok, report, error) = output(data.path(), &["verify"]);
     assert!(ok, "{report}{error}");
+}
+
+/// While the public port finishes what it has, the operations port says that Souk is stopping.
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_told_of_a_stop() {
+    let data = data_folder();
+    let server = Server::start(data.path()).await;
+    let mut slow = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = "POST /api/v1/carts HTTP/1.1\r\nHost: souk\r\nContent-Type: application/json\r\n\
+                Content-Length: 2\r\nConnection: close\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // An answer to a later request: by then the slow one has been taken.
+    server.get("/api/v1/categories").await;
+    server.signal("-TERM");
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        let ready = server.client.get(format!("{}/readyz", server.ops)).send().await.unwrap();
+        let (status, told) = (ready.status(), ready.text().await.unwrap());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            assert!(told.contains("stopping"), "{told}");
+            break;
+        }
+        assert!(Instant::now() < patience, "{status} {told}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let metrics = server.client.get(format!("{}/metrics", server.ops)).send().await.unwrap();
+    assert!(metrics.text().await.unwrap().contains("souk_http_requests_total"));
+    let late = Client::new().get(format!("{}/api/v1/categories", server.base)).send().await;
+    assert!(late.unwrap_err().is_connect(), "no new requests are taken");
+    let log = std::fs::read_to_string(data.path().join("serve.log")).unwrap();
+    assert!(log.contains("those in flight are finished"), "{log}");
+
+    slow.write_all(b"}").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let mut child = server.child;
+    assert!(child.wait().unwrap().success());
 }
 
 /// Flags win over the environment, the environment over the file; secrets are masked; mistakes are named.

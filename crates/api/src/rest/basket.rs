@@ -1,12 +1,11 @@
 //! The basket of the caller: a cart whose token lives in a cookie or in `X-Cart-Token`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
-use orders::{Address, Answer, Cart, CartId, CartLine, Checkout, Error as OrdersError};
+use orders::{Address, Cart, CartId, CartLine, Checkout, Error as OrdersError};
 use payments::PaymentToken;
 use platform::{Actor, Currency, Email, Money, Secret};
 use serde::{Deserialize, Serialize};
@@ -14,9 +13,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::carts::{AddItem, PRIVATE, mark_replay, shown};
+use super::carts::{AddItem, shown};
+use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
-use crate::extract::{Caller, Json, Key, MaybeKey, cart_cookie};
+use crate::extract::{Caller, CookieToken, Json, Key, MaybeKey};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -97,7 +97,8 @@ async fn show_basket(State(api): State<Api>, Caller(actor): Caller) -> Result<Re
 
 /// Puts a product into the caller's basket.
 ///
-/// A caller who has none gets a new one: its token comes in a cookie and in `X-Cart-Token`.
+/// A caller who has none gets a new one: its token comes in a cookie and in `X-Cart-Token`. A cookie that was
+/// sent is set again, so that it lives as long as the basket.
 #[utoipa::path(post, path = "/api/v1/shopping_basket/products", tag = "Cart", request_body = AddItem,
     params(("Idempotency-Key" = Option<String>, Header)), security((), ("cart_token" = []), ("cart_cookie" = [])),
     responses((status = 200, description = "The basket", body = Basket), (status = 404, body = ProblemBody),
@@ -106,29 +107,30 @@ async fn add_product(
     State(api): State<Api>,
     Caller(actor): Caller,
     MaybeKey(key): MaybeKey,
-    jar: CookieJar,
+    CookieToken(known): CookieToken,
     Json(body): Json<AddItem>,
 ) -> Result<Response, Problem> {
     if let Some(id) = api.orders.basket(&actor, false).await? {
         let added = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
         let mut response = ([PRIVATE], axum::Json(Basket::from(shown(&api, added.cart)))).into_response();
         mark_replay(&mut response, added.replayed);
-        return Ok(response);
+        // It lives as long as the cart, which has just begun its life anew.
+        let renewed = known.map(|token| CookieJar::new().add(cookie(&api, &token)));
+        return Ok((renewed, response).into_response());
     }
     let (cart, token) = api.orders.create_cart(&actor, None).await?;
     let holder = Actor::holder(token.clone());
     let cart = api.orders.add_item(&holder, cart.id, body.variant_id, body.quantity, key).await?.cart;
-    let jar = jar.add(cookie(&api, &token));
+    let jar = CookieJar::new().add(cookie(&api, &token));
     let headers = [PRIVATE, (axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
     Ok((jar, headers, axum::Json(Basket::from(shown(&api, cart)))).into_response())
 }
 
 fn cookie(api: &Api, token: &Secret) -> Cookie<'static> {
-    let secure = api.settings.public_url.scheme() == "https";
-    Cookie::build((cart_cookie(secure), token.expose().to_owned()))
+    Cookie::build((api.cart_cookie(), token.expose().to_owned()))
         .path("/")
         .http_only(true)
-        .secure(secure)
+        .secure(api.is_secure())
         .same_site(SameSite::Lax)
         .max_age(time::Duration::days(30))
         .build()
@@ -165,13 +167,4 @@ async fn checkout(
         token: Some(body.payment.token),
     };
     Ok(created(&api.orders.checkout(&actor, checkout).await?))
-}
-
-/// The answer to a purchase.
-pub(crate) fn created(answer: &Answer) -> Response {
-    let location = format!("/api/v1/orders/{}", answer.order.id);
-    let headers = [PRIVATE, (axum::http::header::LOCATION, location.as_str())];
-    let mut response = (StatusCode::CREATED, headers, axum::Json(&answer.order)).into_response();
-    mark_replay(&mut response, answer.replayed);
-    response
 }

@@ -1,7 +1,7 @@
 //! Carts by id: for clients that keep the token themselves.
 
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use catalog::VariantId;
 use garde::Validate;
@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::absolute;
+use super::shared::{PRIVATE, mark_replay};
 use crate::Api;
 use crate::extract::{Caller, Json, MaybeKey, Path};
 use crate::problem::{Problem, ProblemBody};
@@ -25,22 +26,12 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(change_item, remove_item))
 }
 
-/// Told on every answer about a person's own things.
-pub(crate) const PRIVATE: (HeaderName, &str) = (axum::http::header::CACHE_CONTROL, "private, no-store");
-
 /// The cart as clients see it: pictures with their whole address.
 pub(crate) fn shown(api: &Api, mut cart: Cart) -> Cart {
     for line in &mut cart.lines {
         line.image_url = line.image_url.take().map(|url| absolute(&api.settings.public_url, &url));
     }
     cart
-}
-
-/// Says that the answer is a repetition.
-pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
-    if replayed {
-        response.headers_mut().insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
-    }
 }
 
 /// A cart to be opened.
@@ -90,7 +81,8 @@ struct ChangeItem {
 
 /// Opens a cart.
 ///
-/// The body may be `{}`.
+/// The body may be `{}`. An `Idempotency-Key` is not looked at: each request opens a cart of its own, and one that is
+/// not used costs nothing and is forgotten.
 #[utoipa::path(post, path = "/api/v1/carts", tag = "Cart", request_body = CreateCart,
     responses((status = 201, description = "The cart and its token", body = CreatedCart), (status = 422, body = ProblemBody)))]
 async fn create_cart(

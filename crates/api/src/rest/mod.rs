@@ -1,9 +1,11 @@
 //! The REST API: one file per resource, each endpoint with its documentation beside it.
 mod basket;
 mod carts;
-mod catalog_reads;
+mod categories;
 mod orders;
 mod products;
+mod shared;
+mod stores;
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +16,8 @@ use crate::Api;
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .merge(catalog_reads::router())
+        .merge(stores::router())
+        .merge(categories::router())
         .merge(products::router())
         .merge(carts::router())
         .merge(basket::router())

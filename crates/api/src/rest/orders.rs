@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::basket::{PaymentBody, created};
-use super::carts::{PRIVATE, mark_replay};
+use super::basket::PaymentBody;
+use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::extract::{Caller, Json, Key, Path};
 use crate::problem::{Problem, ProblemBody};
@@ -54,7 +54,8 @@ struct CreateOrder {
               (status = 404, description = "There is no such cart", body = ProblemBody),
               (status = 409, description = "Out of stock, price changed, or checked out already", body = ProblemBody),
               (status = 410, description = "The cart has expired", body = ProblemBody),
-              (status = 422, body = ProblemBody)))]
+              (status = 422, body = ProblemBody),
+              (status = 503, description = "The order is safe and goes on by itself", body = ProblemBody)))]
 async fn create_order(
     State(api): State<Api>,
     Caller(actor): Caller,
@@ -98,7 +99,8 @@ async fn show_order(
               (status = 402, description = "The payment was declined", body = ProblemBody),
               (status = 404, body = ProblemBody),
               (status = 409, description = "The order does not await payment", body = ProblemBody),
-              (status = 422, body = ProblemBody)))]
+              (status = 422, body = ProblemBody),
+              (status = 503, description = "The order is safe and goes on by itself", body = ProblemBody)))]
 async fn pay_order(
     State(api): State<Api>,
     Caller(actor): Caller,

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use catalog::{Error as CatalogError, LISTING, ProductFilter, ProductSort};
+use catalog::{Error as CatalogError, ProductFilter, ProductSort};
 use garde::Validate;
 use platform::{Actor, Currency, Cursor, CursorRequest, Page, PageRequest, Slice};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::catalog_reads::{PageQuery, json};
+use super::shared::{NoQuery, PageQuery, json};
 use super::view::{self, ProductView};
 use crate::Api;
 use crate::cache::{self, Asked, Made};
@@ -45,7 +45,7 @@ async fn list_products(
 #[utoipa::path(get, path = "/api/v1/stores/{id}/products", tag = "Catalogue",
     params(("id" = String, Path, description = "Id or slug of the store", example = "kiln-and-kin"), PageQuery),
     responses((status = 200, description = "A page of products", body = Page<ProductView>),
-              (status = 404, body = ProblemBody)))]
+              (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list_store_products(
     State(api): State<Api>,
     Path(store): Path<String>,
@@ -63,12 +63,12 @@ async fn page(
     filter: ProductFilter,
     page: PageRequest,
 ) -> Result<Response, Problem> {
-    cache::answer(api, asked, || async move {
+    let key = format!("products {filter:?} {page:?}");
+    cache::answer(api, asked, key, || async move {
         let found = api.catalog.product_page(&Actor::stranger(), &filter, page).await?;
         let (page, per_page, total) = (found.page, found.per_page, found.total);
         let data = view::of_products(api, found.data).await?;
-        let (mut tags, surrogate_key) = view::tags(&data);
-        tags.push(LISTING);
+        let (tags, surrogate_key) = view::list_tags(&data);
         Ok(Made { json: json(&Page { data, page, per_page, total }), tags, surrogate_key, link: None })
     })
     .await
@@ -77,13 +77,15 @@ async fn page(
 /// Shows a product.
 #[utoipa::path(get, path = "/api/v1/products/{id}", tag = "Catalogue",
     params(("id" = String, Path, description = "Id or slug", example = "last-ten-teapot")),
-    responses((status = 200, description = "The product", body = ProductView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, description = "The product", body = ProductView), (status = 404, body = ProblemBody),
+              (status = 422, body = ProblemBody)))]
 async fn show_product(
     State(api): State<Api>,
     Path(key): Path<String>,
+    _none: Query<NoQuery>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    cache::answer(&api, &asked, || async {
+    cache::answer(&api, &asked, format!("product {key}"), || async {
         let key = key.parse().map_err(|_| CatalogError::ProductNotFound)?;
         let product = api.catalog.product(&Actor::stranger(), &key).await?;
         let shown = view::of_products(&api, vec![product]).await?;
@@ -163,12 +165,12 @@ async fn browse_products(
     };
     let sort = query.sort.unwrap_or_default();
     let uri = asked.uri.clone();
-    cache::answer(&api, &asked, || async {
+    let key = format!("browse {filter:?} {sort:?} {slice:?}");
+    cache::answer(&api, &asked, key, || async {
         let found = api.catalog.products(&Actor::stranger(), &filter, sort, &slice).await?;
         let page_info = found.page_info.clone();
         let data = view::of_products(&api, found.data).await?;
-        let (mut tags, surrogate_key) = view::tags(&data);
-        tags.push(LISTING);
+        let (tags, surrogate_key) = view::list_tags(&data);
         let link = page_info
             .end_cursor
             .as_deref()

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use catalog::{
-    CATEGORIES, CategoryRef, Image, OptionValue, Product, ProductId, ProductOption, ProductStatus, StoreRef,
-    VariantId,
+    CATEGORIES, CategoryRef, Image, LISTING, OptionValue, Product, ProductId, ProductOption, ProductStatus,
+    StoreRef, VariantId,
 };
 use platform::{Money, Slug, Tag};
 use serde::Serialize;
@@ -161,6 +161,21 @@ pub(crate) fn absolute(base: &Url, url: &str) -> String {
     } else {
         url.to_owned()
     }
+}
+
+/// Bytes of a `Surrogate-Key`: more than this and proxies on the way may refuse the answer.
+const MOST_KEYS: usize = 4_000;
+
+/// As [`tags`], of a list: its key `products` stands for all of them where they are too many to be named.
+pub(crate) fn list_tags(products: &[ProductView]) -> (Vec<Tag>, String) {
+    let (mut tags, named) = tags(products);
+    tags.push(LISTING);
+    let all = format!("products {named}");
+    if all.len() <= MOST_KEYS {
+        return (tags, all.trim_end().to_owned());
+    }
+    let stores = named.split(' ').filter(|key| key.starts_with("store-"));
+    (tags, ["products"].into_iter().chain(stores).collect::<Vec<_>>().join(" "))
 }
 
 /// What an answer that shows these products depends on, and what a CDN may purge it by.

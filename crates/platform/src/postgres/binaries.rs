@@ -148,7 +148,6 @@ fn candidates(data_dir: &Path) -> Vec<PathBuf> {
     }
     found.extend(env::var_os("PATH").iter().flat_map(env::split_paths).filter(|dir| dir.is_absolute()));
     found.push(data_dir.join("postgres-binaries/bin"));
-    found.push(Path::new(".souk/postgres-binaries/bin").to_owned());
     found
 }
 

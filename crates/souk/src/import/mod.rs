@@ -4,6 +4,7 @@
 //! is keyed by the other system's own names, so running an import again changes nothing, and running one
 //! that was interrupted completes it.
 mod amount;
+mod cell;
 mod history;
 mod report;
 mod shopify;

@@ -1,10 +1,13 @@
 //! The report: a CSV file of the rows that were not imported as they are, each with its line and why.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+
+use super::source::Row;
 
 /// What became of a row that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +27,11 @@ impl Outcome {
         }
     }
 }
+
+/// Why a row is refused that an unclosed quote made of several.
+pub(crate) const SWALLOWED: &str = "a quote is probably not closed: several lines were read as one row";
+/// Of longer cells the report has the beginning.
+const LONGEST_CELL: usize = 255;
 
 /// A report that is being written. Its file is made with the first entry.
 pub(crate) struct Report {
@@ -63,6 +71,22 @@ impl Report {
         reason: &'static str,
         fields: &[&str],
     ) -> anyhow::Result<()> {
+        self.write(line, outcome, reason, fields)?;
+        *self.counts.entry((outcome, reason)).or_default() += 1;
+        Ok(())
+    }
+
+    /// Adds a row that is probably several.
+    pub(crate) fn add_swallowed(&mut self, row: &Row<'_>, fields: &[&str]) -> anyhow::Result<()> {
+        let Row { line, last_line, .. } = row;
+        let reason =
+            format!("a quote is probably not closed: lines {line} to {last_line} were read as one row");
+        self.write(*line, Outcome::Refused, &reason, fields)?;
+        *self.counts.entry((Outcome::Refused, SWALLOWED)).or_default() += 1;
+        Ok(())
+    }
+
+    fn write(&mut self, line: u64, outcome: Outcome, reason: &str, fields: &[&str]) -> anyhow::Result<()> {
         let of = || format!("writing the report {}", self.path.display());
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -75,10 +99,12 @@ impl Report {
             }
         };
         let line = line.to_string();
-        let entry = [line.as_str(), outcome.as_str(), reason].into_iter().chain(fields.iter().copied());
-        writer.write_record(entry).with_context(of)?;
-        *self.counts.entry((outcome, reason)).or_default() += 1;
-        Ok(())
+        let fields = fields.iter().map(|field| beginning(field));
+        let entry = [line.as_str(), outcome.as_str(), reason].into_iter().map(Cow::Borrowed).chain(fields);
+        for cell in entry {
+            writer.write_field(cell.as_bytes()).with_context(of)?;
+        }
+        writer.write_record(None::<&[u8]>).with_context(of)
     }
 
     /// Completes the file, if there is one.
@@ -98,6 +124,27 @@ impl Reported {
     /// How many rows had this outcome.
     pub(crate) fn total(&self, outcome: Outcome) -> u64 {
         self.counts.iter().filter(|((of, _), _)| *of == outcome).map(|(_, count)| count).sum()
+    }
+
+    /// Fails when the import is not to be taken for a success: rows swallowed others, or of the `read` ones
+    /// nothing was `taken`.
+    pub(crate) fn judge(&self, read: u64, taken: u64) -> anyhow::Result<()> {
+        let swallowed = self.counts.get(&(Outcome::Refused, SWALLOWED)).copied().unwrap_or(0);
+        let path = self.path.as_deref().unwrap_or(Path::new("")).display();
+        ensure!(
+            swallowed == 0,
+            "a quote is probably not closed: what stands behind it was read as one row with it and is not \
+             imported; {path} has the lines ({swallowed} such rows). Mend the file and import it again"
+        );
+        ensure!(read == 0 || taken > 0, "nothing could be imported; {path} says why");
+        Ok(())
+    }
+}
+
+fn beginning(cell: &str) -> Cow<'_, str> {
+    match cell.char_indices().nth(LONGEST_CELL) {
+        None => Cow::Borrowed(cell),
+        Some((end, _)) => Cow::Owned(format!("{}…", &cell[..end])),
     }
 }
 

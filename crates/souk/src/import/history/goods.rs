@@ -26,6 +26,8 @@ pub(crate) struct Good {
     price: i64,
     sold: bool,
     since: OffsetDateTime,
+    /// When that sale was.
+    last: OffsetDateTime,
     /// The description that `title` was made of.
     raw: Box<str>,
 }
@@ -45,10 +47,13 @@ impl Goods {
             price: unit_price,
             sold: false,
             since: line.at,
+            last: line.at,
             raw: Box::default(),
         });
         let is_sale = meaning == Meaning::Sale;
-        if is_sale || !good.sold {
+        good.since = good.since.min(line.at);
+        if (is_sale, line.at) >= (good.sold, good.last) {
+            good.last = line.at;
             good.price = unit_price;
             if !line.description.is_empty() && *good.raw != *line.description {
                 good.title = titles::nice(line.description).into();

@@ -7,6 +7,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::import::amount;
+use crate::import::cell::{LONGEST, has_control, has_line_break, is_longer};
 
 /// The columns of the Online Retail data set, in its order.
 pub(crate) const COLUMNS: [&str; 8] = [
@@ -81,6 +82,11 @@ impl Columns {
         self.at.map(|at| row.get(at).unwrap_or_default())
     }
 
+    /// Whether a cell goes over several lines: none does when all quotes are closed.
+    pub(crate) fn has_swallowed(&self, row: &StringRecord) -> bool {
+        self.fields(row).iter().any(|text| has_line_break(text.trim()))
+    }
+
     /// Reads a row.
     ///
     /// # Errors
@@ -96,6 +102,20 @@ impl Columns {
         }
         if code.is_empty() {
             return Err("there is no stock code");
+        }
+        for (text, too_long) in [
+            (invoice, "the invoice number is longer than 255 characters"),
+            (code, "the stock code is longer than 255 characters"),
+            (description, "the description is longer than 255 characters"),
+            (customer, "the customer's number is longer than 255 characters"),
+            (country, "the country is longer than 255 characters"),
+        ] {
+            if is_longer(text, LONGEST) {
+                return Err(too_long);
+            }
+            if has_control(text) {
+                return Err("a number or a name has a control character");
+            }
         }
         let quantity = amount::whole(quantity).and_then(|quantity| i32::try_from(quantity).ok());
         // The least number has no positive counterpart.
@@ -204,6 +224,8 @@ mod tests {
                 "the unit price is above a billion or has more than six decimals",
             ),
             (row("1", "1", "0.0000001"), "the unit price is above a billion or has more than six decimals"),
+            (row(&"1".repeat(256), "1", "1"), "the invoice number is longer than 255 characters"),
+            (row("1\u{7}", "1", "1"), "a number or a name has a control character"),
             (vec!["1", "2"].into(), "the row has more or fewer fields than the header"),
             (
                 vec!["1", "2", "", "1", "01/12/2010 08:26", "1", "", ""].into(),

@@ -16,13 +16,16 @@ use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::report::Report;
+use super::report::{Outcome, Report};
 use super::source::Source;
 use super::{HistoryImport, store, tell};
 use crate::app::App;
 
 /// Batches that may wait for the writer.
 const WAITING: usize = 2;
+
+/// What is said of a line that came to an invoice which was there without it.
+const GREW: &str = "the invoice was imported before with other lines: this one is added to it";
 
 /// Which system wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,19 +50,27 @@ pub(crate) async fn run(app: &App, import: &HistoryImport) -> anyhow::Result<()>
     while let Some(batch) = batches.recv().await {
         writer.write(batch).await?;
     }
-    let read = reader.await.context("the reader of the file")??;
+    let mut read = reader.await.context("the reader of the file")??;
     ensure!(read.tally.adds_up(currency), "lines were lost on the way: this is a mistake in Souk");
     let products = read.goods.into_products(currency);
     let written = writer.finish(&products, import.stock, &import.file).await?;
 
     let table = table::table(&read.tally, products.len(), &written, currency);
-    let report = read.reported.path.map_or_else(String::new, |path| {
-        format!("the lines that were not imported are listed in {}\n", path.display())
+    for (invoice, lines) in &written.new.grown {
+        for line in lines {
+            read.report.add(*line, Outcome::Mended, GREW, &[invoice])?;
+        }
+    }
+    let reported = read.report.finish()?;
+    let report = reported.path.as_ref().map_or_else(String::new, |path| {
+        format!("the lines that were not imported, or are remarked on, are listed in {}\n", path.display())
     });
     tell(&format!(
         "{} into the store {}:\n{table}\n{report}in {:.1} s\n",
         import.file.display(),
         import.store,
         begun.elapsed().as_secs_f64()
-    ))
+    ))?;
+    let rows = read.tally.source.lines + read.tally.unreadable;
+    reported.judge(rows, read.tally.sales.lines + read.tally.returns.lines)
 }

@@ -1,6 +1,7 @@
 //! Reading invoices, line by line.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use csv::StringRecord;
@@ -12,8 +13,8 @@ use tokio::sync::mpsc::Sender;
 use super::goods::{self, Good, Goods};
 use super::line::{Columns, Line, Meaning};
 use super::tally::Tally;
-use crate::import::report::{Outcome, Report, Reported};
-use crate::import::source::Source;
+use crate::import::report::{Outcome, Report, SWALLOWED};
+use crate::import::source::{Row, Source};
 
 /// A batch is sent with the first invoice that begins after this many of its lines.
 const BATCH: usize = 4_000;
@@ -51,7 +52,10 @@ pub(crate) struct Document {
 /// A line of it.
 #[derive(Debug)]
 pub(crate) struct DocumentLine {
-    pub(crate) position: i32,
+    /// Its line in the file.
+    pub(crate) number: u64,
+    /// From 1: which of the document's lines that are alike this one is.
+    pub(crate) occurrence: i32,
     pub(crate) code: Arc<str>,
     pub(crate) title: Arc<str>,
     pub(crate) quantity: i32,
@@ -63,7 +67,8 @@ pub(crate) struct DocumentLine {
 pub(crate) struct Read {
     pub(crate) tally: Tally,
     pub(crate) goods: Goods,
-    pub(crate) reported: Reported,
+    /// Not yet complete: the writer's remarks are missing.
+    pub(crate) report: Report,
 }
 
 /// Reads all invoices and sends them in batches. Ends early when nobody takes them any more.
@@ -81,9 +86,14 @@ pub(crate) fn read(
         tally: Tally::default(),
         goods: Goods::default(),
         batch: Batch::default(),
+        alike: HashMap::new(),
         last_invoice: String::new(),
     };
     while let Some(row) = source.next()? {
+        if row.is_swallowed || columns.has_swallowed(row.fields) {
+            reader.refuse_swallowed(&row)?;
+            continue;
+        }
         let line = match columns.read(row.fields) {
             _ if !row.is_text => Err("the row is not UTF-8 text"),
             line => line,
@@ -102,7 +112,7 @@ pub(crate) fn read(
     }
     // Nobody takes it when the writer has failed, and then its error is told.
     let _ = batches.blocking_send(reader.batch);
-    Ok(Read { tally: reader.tally, goods: reader.goods, reported: reader.report.finish()? })
+    Ok(Read { tally: reader.tally, goods: reader.goods, report: reader.report })
 }
 
 struct Reader<'a> {
@@ -112,6 +122,9 @@ struct Reader<'a> {
     tally: Tally,
     goods: Goods,
     batch: Batch,
+    /// How many lines were alike so far, by the hash of their document and what they are known by. An
+    /// invoice may go on anywhere further down, so this grows with the file: by some 20 bytes a line.
+    alike: HashMap<u64, i32>,
     last_invoice: String,
 }
 
@@ -122,7 +135,6 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, number: u64, row: &StringRecord, line: &Line<'_>) -> anyhow::Result<()> {
-        let position = i32::try_from(number)?;
         if self.tally.take(line) {
             self.batch.customers.extend(line.customer.map(|customer| Customer {
                 external_ref: customer.to_owned(),
@@ -141,10 +153,14 @@ impl Reader<'_> {
         if new {
             self.batch.goods.push(good.clone());
         }
+        let known_by = (line.invoice, line.code, line.quantity, unit_price, total);
+        let alike = self.alike.entry(hash(&known_by)).or_default();
+        *alike += 1;
         let documents =
             if meaning == Meaning::Return { &mut self.batch.returns } else { &mut self.batch.sales };
         documents.of(line).lines.push(DocumentLine {
-            position,
+            number,
+            occurrence: *alike,
             code: Arc::clone(&good.code),
             title: Arc::clone(&good.title),
             quantity: line.quantity.abs(),
@@ -169,6 +185,11 @@ impl Reader<'_> {
         self.report.add(number, Outcome::Refused, reason, &self.columns.fields(row))
     }
 
+    fn refuse_swallowed(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
+        self.tally.reject_unreadable("", SWALLOWED);
+        self.report.add_swallowed(row, &self.columns.fields(row.fields))
+    }
+
     fn refuse_unreadable(
         &mut self,
         number: u64,
@@ -179,6 +200,13 @@ impl Reader<'_> {
         self.tally.reject_unreadable(fields[0].trim(), reason);
         self.report.add(number, Outcome::Refused, reason, &fields)
     }
+}
+
+/// The same in each run, so that even two that are alike by chance are counted the same way again.
+fn hash(facts: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    facts.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Documents {

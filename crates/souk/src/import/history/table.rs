@@ -16,7 +16,7 @@ pub(crate) fn table(tally: &Tally, products: usize, written: &Written, currency:
     imported(&mut table, tally, products, written, currency);
     rejected(&mut table, tally);
     reconciled(&mut table, tally, currency);
-    let new = written.new;
+    let new = &written.new;
     table.head("new in this run");
     let counts = [
         ("customers", new.customers),
@@ -25,6 +25,7 @@ pub(crate) fn table(tally: &Tally, products: usize, written: &Written, currency:
         ("order lines", new.order_lines),
         ("returns", new.returns),
         ("return lines", new.return_lines),
+        ("invoices that were there with other lines, and grew", new.grown.len() as u64),
         ("variants given opening stock", written.stocked),
         ("products that were there and changed", written.updated),
         ("products that were there and did not", written.unchanged),

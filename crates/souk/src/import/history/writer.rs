@@ -1,12 +1,12 @@
 //! Writing invoices, batch by batch, and at the end the products as they came out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Context;
 use catalog::{ProductId, ProductStatus, PutOutcome, PutProduct, StoreId, VariantId};
 use inventory::{Adjustment, Reason};
-use orders::{Import, Imported, ImportedLine, ImportedOrder, ImportedReturn};
+use orders::{Import, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn};
 use platform::{Actor, Currency};
 
 use super::goods::Good;
@@ -25,14 +25,28 @@ pub(crate) struct Writer<'a> {
     variants: HashMap<String, (ProductId, VariantId)>,
     /// Made by this run.
     created: HashSet<ProductId>,
-    new: Imported,
+    /// Invoices made by this run, which may go on further down.
+    made: HashSet<String>,
+    new: New,
+}
+
+/// What a run added to customers, orders and returns.
+#[derive(Debug, Default)]
+pub(crate) struct New {
+    pub(crate) customers: u64,
+    pub(crate) orders: u64,
+    pub(crate) order_lines: u64,
+    pub(crate) returns: u64,
+    pub(crate) return_lines: u64,
+    /// Invoices that earlier runs made, with the lines of the file that this run added to them.
+    pub(crate) grown: BTreeMap<String, Vec<u64>>,
 }
 
 /// What a run wrote.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Written {
     /// Customers, orders and returns that are new.
-    pub(crate) new: Imported,
+    pub(crate) new: New,
     /// Products that are new.
     pub(crate) created: u64,
     /// Products that were there and became different.
@@ -47,8 +61,8 @@ pub(crate) struct Written {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(app: &'a App, store: StoreId, currency: Currency) -> Self {
-        let (variants, created, new) = Default::default();
-        Self { app, store, currency, variants, created, new }
+        let (variants, created, made, new) = Default::default();
+        Self { app, store, currency, variants, created, made, new }
     }
 
     /// Writes a batch. What is there already stays as it is.
@@ -84,18 +98,30 @@ impl<'a> Writer<'a> {
         let new =
             self.app.orders.import(&Actor::System, &import).await.context("writing a batch of invoices")?;
         self.new.customers += new.customers;
-        self.new.orders += new.orders;
-        self.new.order_lines += new.order_lines;
-        self.new.returns += new.returns;
-        self.new.return_lines += new.return_lines;
+        self.new.orders += new.orders.made.len() as u64;
+        self.new.order_lines += new.orders.lines;
+        self.new.returns += new.returns.made.len() as u64;
+        self.new.return_lines += new.returns.lines;
+        self.note(new.orders);
+        self.note(new.returns);
         Ok(())
+    }
+
+    fn note(&mut self, documents: ImportedDocuments) {
+        for grown in documents.grown {
+            if !self.made.contains(&grown.external_ref) {
+                self.new.grown.entry(grown.external_ref).or_default().extend(grown.file_lines);
+            }
+        }
+        self.made.extend(documents.made);
     }
 
     fn lines(&self, document: &Document) -> Vec<ImportedLine> {
         let lines = document.lines.iter().map(|line| {
             let (product_id, variant_id) = self.variants[line.code.as_ref()];
             ImportedLine {
-                position: line.position,
+                file_line: line.number,
+                occurrence: line.occurrence,
                 product_id,
                 variant_id,
                 sku: line.code.as_ref().to_owned(),

@@ -94,6 +94,11 @@ impl Columns {
         Ok(Self(columns))
     }
 
+    /// What stands in each column that is read, without spaces around it.
+    pub(crate) fn cells<'a>(&self, record: &'a StringRecord) -> impl Iterator<Item = (Column, &'a str)> {
+        self.0.iter().map(|(column, at)| (*column, record.get(*at).unwrap_or_default().trim()))
+    }
+
     /// What stands in a column, without spaces around it; nothing when the file has no such column.
     pub(crate) fn get<'a>(&self, record: &'a StringRecord, column: Column) -> &'a str {
         let at = self.0.iter().find(|(known, _)| *known == column).map(|(_, at)| *at);

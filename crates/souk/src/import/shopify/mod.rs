@@ -2,6 +2,7 @@
 //!
 //! Rows of one product follow one another and share its handle. A row has a variant, an image, or both;
 //! what is said of the whole product stands in the row with its title.
+mod cells;
 mod columns;
 mod product;
 mod reader;
@@ -42,7 +43,8 @@ pub(crate) async fn run(app: &App, import: &ProductsImport) -> anyhow::Result<()
     }
     let read = reader.await.context("the reader of the file")??;
     let text = totals(import, &read, &writer.totals)?;
-    tell(&text)
+    tell(&text)?;
+    read.reported.judge(read.rows, writer.totals.products)
 }
 
 fn totals(import: &ProductsImport, read: &Read, written: &Totals) -> Result<String, std::fmt::Error> {

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use csv::StringRecord;
 use tokio::sync::mpsc::Sender;
 
+use super::cells;
 use super::columns::Column;
 use super::product::{Assembled, Reading, assemble};
 use crate::import::report::{Outcome, Report, Reported};
-use crate::import::source::Source;
+use crate::import::source::{Row, Source};
 
 /// Products per batch.
 const BATCH: usize = 50;
@@ -34,7 +35,7 @@ pub(crate) fn read(
     let mut count = 0;
     while let Some(row) = source.next()? {
         count += 1;
-        if !reader.take(row.line, row.fields, row.is_text)? {
+        if !reader.take(&row)? {
             break;
         }
     }
@@ -56,9 +57,16 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Takes a row; false when nobody wants more.
-    fn take(&mut self, line: u64, row: &StringRecord, is_text: bool) -> anyhow::Result<bool> {
-        if !is_text {
-            self.refuse(line, row, "the row is not UTF-8 text")?;
+    fn take(&mut self, whole: &Row<'_>) -> anyhow::Result<bool> {
+        let Row { line, fields: row, is_text, is_swallowed, .. } = *whole;
+        let columns = &self.reading.columns;
+        if is_swallowed || cells::has_swallowed(columns, row) {
+            self.report.add_swallowed(whole, &fields(self.reading, row))?;
+            return Ok(true);
+        }
+        let fault = cells::fault(columns, row).filter(|_| is_text);
+        if let Some(reason) = fault.or((!is_text).then_some("the row is not UTF-8 text")) {
+            self.refuse(line, row, reason)?;
             return Ok(true);
         }
         let handle = self.reading.columns.get(row, Column::Handle);

@@ -12,6 +12,9 @@ use crate::import::amount;
 /// More units than this are taken for a mistake.
 const MOST_UNITS: i64 = 1_000_000_000;
 
+/// Of an address of a picture.
+const LONGEST_ADDRESS: usize = 2_048;
+
 /// A variant and its opening stock.
 #[derive(Debug)]
 pub(crate) struct Stocked {
@@ -148,6 +151,9 @@ fn number(text: &str) -> Option<String> {
 pub(crate) fn url(text: &str) -> Result<Option<String>, &'static str> {
     if text.is_empty() {
         return Ok(None);
+    }
+    if text.len() > LONGEST_ADDRESS {
+        return Err("an image's address is longer than 2,048 characters: it is left out");
     }
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.to_owned())),

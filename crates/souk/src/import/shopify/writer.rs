@@ -1,6 +1,6 @@
 //! Writing products, batch by batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -35,7 +35,8 @@ pub(crate) struct Writer<'a> {
 }
 
 struct Categories {
-    by_slug: HashMap<Slug, CategoryId>,
+    by_name: HashMap<String, CategoryId>,
+    slugs: HashSet<Slug>,
     top_level: i32,
 }
 
@@ -92,15 +93,16 @@ impl<'a> Writer<'a> {
                 let trees =
                     self.app.catalog.categories(&Actor::System).await.context("reading the categories")?;
                 let top_level = i32::try_from(trees.len()).unwrap_or(i32::MAX);
-                let mut by_slug = HashMap::new();
-                collect(&trees, &mut by_slug);
-                none.insert(Categories { by_slug, top_level })
+                let mut known = Categories { top_level, by_name: HashMap::new(), slugs: HashSet::new() };
+                known.collect(&trees);
+                none.insert(known)
             }
         };
-        let slug = Slug::from_text(name);
-        if let Some(id) = categories.by_slug.get(&slug) {
+        let key = folded(name);
+        if let Some(id) = categories.by_name.get(&key) {
             return Ok(*id);
         }
+        let slug = categories.free_slug(name);
         let put = PutCategory {
             slug: slug.clone(),
             name: name.to_owned(),
@@ -109,14 +111,54 @@ impl<'a> Writer<'a> {
         };
         let id = self.app.catalog.put_category(&Actor::System, put).await.context("making a category")?;
         categories.top_level = categories.top_level.saturating_add(1);
-        categories.by_slug.insert(slug, id);
+        categories.by_name.insert(key, id);
+        categories.slugs.insert(slug);
         Ok(id)
     }
 }
 
-fn collect(nodes: &[CategoryNode], by_slug: &mut HashMap<Slug, CategoryId>) {
-    for node in nodes {
-        by_slug.insert(node.slug.clone(), node.id);
-        collect(&node.children, by_slug);
+impl Categories {
+    fn collect(&mut self, nodes: &[CategoryNode]) {
+        for node in nodes {
+            self.by_name.entry(folded(&node.name)).or_insert(node.id);
+            self.slugs.insert(node.slug.clone());
+        }
+        for node in nodes {
+            self.collect(&node.children);
+        }
+    }
+
+    /// The slug of this name, with its hash behind it when another name has that ("C" and "C++").
+    fn free_slug(&self, name: &str) -> Slug {
+        let mut slug = Slug::from_text(name);
+        let mut told_apart = name.to_owned();
+        while self.slugs.contains(&slug) {
+            slug = Slug::from_text(name).with_hash_of(&told_apart);
+            told_apart.push('+');
+        }
+        slug
+    }
+}
+
+/// A name as names are compared: whatever its case and spaces.
+fn folded(name: &str) -> String {
+    name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_of_other_names_have_other_slugs() {
+        let mut known = Categories { by_name: HashMap::new(), slugs: HashSet::new(), top_level: 0 };
+        let mut slugs = HashSet::new();
+        for name in ["C", "C++", "茶", "水", "Mugs"] {
+            let slug = known.free_slug(name);
+            known.slugs.insert(slug.clone());
+            assert!(slugs.insert(slug), "{name}");
+        }
+        assert_eq!(folded(" Home  & garden"), folded("Home & Garden"));
+        assert_ne!(folded("C"), folded("C++"));
     }
 }

@@ -1,0 +1,133 @@
+//! What the OpenAPI document shows as examples: one story, from a shelf to a paid order.
+
+use serde_json::{Value, json};
+
+const STORE: &str = "01a1fa8f-9702-7b1e-8d55-3f0c6f1f2a10";
+const PRODUCT: &str = "01a1fa8f-986b-7c02-9a3d-5be0f4a7c611";
+const VARIANT: &str = "01a1fa8f-986c-70ea-86d1-8463bb552bd3";
+const CATEGORY: &str = "01a1fa8f-9650-7f3a-b0a4-6f6d8c1e9b02";
+const CART: &str = "01a1fa95-2b40-7d11-8c27-94a1e6d0f315";
+const LINE: &str = "01a1fa95-2b77-7e4c-a0f9-1d2c3b4a5968";
+const ORDER: &str = "01a1fa97-51ad-7a33-82e0-aac648a145b8";
+const IMAGE: &str = "https://market.example/media/demo/last-ten-teapot.svg";
+
+/// An example of a schema that is the body of a request or of an answer.
+pub(crate) fn of(schema: &str) -> Option<Value> {
+    Some(match schema {
+        "AddItem" => json!({"variant_id": VARIANT, "quantity": 2}),
+        "ChangeItem" => json!({"quantity": 3}),
+        "CreateCart" => json!({"currency": "GBP"}),
+        "CreateOrder" => {
+            json!({"cart_id": CART, "email": "ada@example.com", "shipping": address(), "payment": payment()})
+        }
+        "CheckoutBody" => {
+            json!({"email": "ada@example.com", "shipping_address": address(), "payment": payment()})
+        }
+        "PaymentBody" => payment(),
+        "Basket" => json!({
+            "id": CART, "currency": "GBP", "lines": [cart_line()], "subtotal": money(3998),
+            "expires_at": "2026-12-20T09:30:00Z"
+        }),
+        "Cart" => cart(),
+        "CreatedCart" => created_cart(),
+        "Categories" => json!({"data": [category()]}),
+        "Order" => order(),
+        "Product" => product(),
+        "Store" => store(),
+        "Page_Product" => json!({"data": [product()], "page": 1, "per_page": 20, "total": 1}),
+        "Page_Store" => json!({"data": [store()], "page": 1, "per_page": 20, "total": 1}),
+        "Slice_Product" => json!({
+            "data": [product()],
+            "page_info": {"has_next_page": true, "end_cursor": "eyJzb3J0IjoibmV3ZXN0In0"}
+        }),
+        _ => return None,
+    })
+}
+
+fn money(amount: i64) -> Value {
+    json!({"amount": amount, "currency": "GBP"})
+}
+
+fn address() -> Value {
+    json!({
+        "name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4JH",
+        "country": "GB"
+    })
+}
+
+fn payment() -> Value {
+    json!({"token": "tok_visa"})
+}
+
+fn store() -> Value {
+    json!({
+        "id": STORE, "slug": "kiln-and-kin", "name": "Kiln & Kin", "description": "Stoneware from a family workshop.",
+        "currency": "GBP", "status": "active", "image_url": null, "created_at": "2026-11-20T09:00:00Z",
+        "updated_at": "2026-11-20T09:00:00Z"
+    })
+}
+
+fn category() -> Value {
+    json!({
+        "id": "01a1fa8f-9640-7a17-9c5d-0b8e7d6c5a43", "parent_id": null, "slug": "kitchen", "name": "Kitchen",
+        "children": [{
+            "id": CATEGORY, "parent_id": "01a1fa8f-9640-7a17-9c5d-0b8e7d6c5a43", "slug": "teapots", "name": "Teapots",
+            "children": []
+        }]
+    })
+}
+
+fn product() -> Value {
+    json!({
+        "id": PRODUCT, "slug": "last-ten-teapot", "title": "Teapot 'Last Ten'",
+        "description": "The last ten of their kind.", "vendor": "Kiln & Kin", "tags": ["stoneware"], "status": "active",
+        "store": {"id": STORE, "slug": "kiln-and-kin", "name": "Kiln & Kin"},
+        "categories": [{"id": CATEGORY, "slug": "teapots", "name": "Teapots"}],
+        "images": [{"url": IMAGE, "alt": "A round teapot"}],
+        "options": [{"name": "Size", "values": ["Large"]}],
+        "variants": [{
+            "id": VARIANT, "sku": "KK-TEA-10", "barcode": null, "title": "Large",
+            "options": [{"name": "Size", "value": "Large"}], "price": money(1999), "compare_at_price": null,
+            "available": 10, "weight_grams": 900, "image_url": null
+        }],
+        "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"
+    })
+}
+
+fn cart_line() -> Value {
+    json!({
+        "id": LINE, "variant_id": VARIANT, "title": "Teapot 'Last Ten'", "variant_title": "Large", "sku": "KK-TEA-10",
+        "quantity": 2, "unit_price": money(1999), "total": money(3998), "available": 10, "image_url": IMAGE,
+        "product": {"id": PRODUCT, "slug": "last-ten-teapot"},
+        "store": {"id": STORE, "slug": "kiln-and-kin", "name": "Kiln & Kin"}, "notes": []
+    })
+}
+
+fn cart() -> Value {
+    json!({
+        "id": CART, "currency": "GBP", "lines": [cart_line()], "subtotal": money(3998), "order_id": null,
+        "created_at": "2026-11-20T09:28:00Z", "updated_at": "2026-11-20T09:30:00Z", "expires_at": "2026-12-20T09:30:00Z"
+    })
+}
+
+/// Just opened, and so empty.
+fn created_cart() -> Value {
+    json!({
+        "token": "C1AAtzpT8JFsk8aPS5trqK9aEJeGNK5PIjfh8_vjJPo", "id": CART, "currency": "GBP", "lines": [],
+        "subtotal": null, "order_id": null, "created_at": "2026-11-20T09:28:00Z", "updated_at": "2026-11-20T09:28:00Z",
+        "expires_at": "2026-12-20T09:28:00Z"
+    })
+}
+
+fn order() -> Value {
+    json!({
+        "id": ORDER, "number": "100001", "status": "paid", "cart_id": CART, "email": "ada@example.com",
+        "shipping_address": address(), "billing_address": address(),
+        "lines": [{
+            "position": 1, "store_id": STORE, "product_id": PRODUCT, "variant_id": VARIANT, "title": "Teapot 'Last Ten'",
+            "variant_title": "Large", "sku": "KK-TEA-10", "quantity": 2, "unit_price": money(1999), "total": money(3998)
+        }],
+        "total": money(3998), "failure": null, "placed_at": "2026-11-20T09:31:00Z", "paid_at": "2026-11-20T09:31:01Z",
+        "hold_expires_at": null
+    })
+}

@@ -1,0 +1,64 @@
+//! Stores.
+
+use axum::extract::State;
+use axum::response::Response;
+use catalog::{Error as CatalogError, STORES, Store};
+use platform::{Actor, Page, Tag};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::shared::{NoQuery, PageQuery, json};
+use super::view::absolute;
+use crate::Api;
+use crate::cache::{self, Asked, Made};
+use crate::extract::{Path, Query};
+use crate::problem::{Problem, ProblemBody};
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list_stores)).routes(routes!(show_store))
+}
+
+/// Lists the stores.
+///
+/// By name, in numbered pages.
+#[utoipa::path(get, path = "/api/v1/stores", tag = "Catalogue", params(PageQuery),
+    responses((status = 200, description = "A page of stores", body = Page<Store>), (status = 422, body = ProblemBody)))]
+async fn list_stores(
+    State(api): State<Api>,
+    Query(query): Query<PageQuery>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let request = query.request();
+    cache::answer(&api, &asked, format!("stores {request:?}"), || async {
+        let page = api.catalog.stores(&Actor::stranger(), request).await?;
+        let page = page.map(|store| with_address(&api, store));
+        let tags = page.data.iter().map(|store| Tag::id(store.id)).chain([STORES]).collect();
+        Ok(Made { json: json(&page), tags, surrogate_key: "stores".to_owned(), link: None })
+    })
+    .await
+}
+
+/// Shows a store.
+#[utoipa::path(get, path = "/api/v1/stores/{id}", tag = "Catalogue",
+    params(("id" = String, Path, description = "Id or slug", example = "kiln-and-kin")),
+    responses((status = 200, description = "The store", body = Store), (status = 404, body = ProblemBody),
+              (status = 422, body = ProblemBody)))]
+async fn show_store(
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    _none: Query<NoQuery>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    cache::answer(&api, &asked, format!("store {key}"), || async {
+        let key = key.parse().map_err(|_| CatalogError::StoreNotFound)?;
+        let store = with_address(&api, api.catalog.store(&Actor::stranger(), &key).await?);
+        let surrogate_key = format!("store-{}", store.id);
+        Ok(Made { json: json(&store), tags: vec![Tag::id(store.id), STORES], surrogate_key, link: None })
+    })
+    .await
+}
+
+fn with_address(api: &Api, store: Store) -> Store {
+    let image_url = store.image_url.as_deref().map(|url| absolute(&api.settings.public_url, url));
+    Store { image_url, ..store }
+}
