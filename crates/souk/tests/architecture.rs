@@ -57,13 +57,12 @@ const REAL_SOURCES: [&str; 8] = [
 
 /// Lines that a file may have.
 const LONGEST: usize = 450;
+/// Lines that a file of tests may have: cases stand one below the other.
+const LONGEST_TEST: usize = 650;
 
 /// Longer files, each with its reason.
-const LONGER: [(&str, &str); 3] = [
-    ("crates/platform/tests/postgres.rs", "one cluster's life from its birth to each of its deaths"),
-    ("crates/souk/tests/catalogue.rs", "all that can be read, and that no answer is ever stale"),
-    ("crates/souk/tests/errors.rs", "a case for each way of asking wrongly"),
-];
+const LONGER: [(&str, &str); 1] =
+    [("crates/souk/tests/catalogue.rs", "all that can be read, and that no answer is ever stale")];
 
 #[test]
 fn crates_depend_along_the_arrows() {
@@ -139,8 +138,9 @@ fn only_platform_asks_for_the_time_and_only_the_command_line_prints() {
 #[test]
 fn files_are_short() {
     let lengths = files("crates", "rs").into_iter().map(|(name, text)| (name, text.lines().count()));
+    let longest = |name: &str| if name.contains("/tests/") { LONGEST_TEST } else { LONGEST };
     let wrong: Vec<String> = lengths
-        .filter(|(name, lines)| *lines > LONGEST && !LONGER.iter().any(|(longer, _)| longer == name))
+        .filter(|(name, lines)| *lines > longest(name) && !LONGER.iter().any(|(longer, _)| longer == name))
         .map(|(name, lines)| format!("{name} has {lines} lines: split it, or give a reason in LONGER"))
         .collect();
     assert_none(&wrong);
