@@ -159,6 +159,11 @@ fn describe_metrics() {
     );
     describe_counter!("souk_orders_placed_total", Count, "Orders written");
     describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");
+    describe_counter!(
+        "souk_orders_recovery_failures_total",
+        Count,
+        "Orders that recovery could not carry on yet"
+    );
     describe_counter!("souk_recurring_done_total", Count, "Things that recurring work has done");
     describe_counter!("souk_recurring_failures_total", Count, "Rounds of recurring work that failed");
     describe_gauge!("souk_database_connections", Count, "Open connections to PostgreSQL");
