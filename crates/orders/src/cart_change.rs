@@ -99,11 +99,12 @@ pub(crate) async fn start(
     parts: &Parts,
     variant: VariantId,
     quantity: Quantity,
+    key: Option<IdempotencyKey>,
 ) -> Result<(Cart, Secret), Error> {
     offer(parts, variant).await?;
     check_stock(parts, variant, i64::from(quantity)).await?;
     let (cart, secret) = cart::create(parts, None).await?;
-    let added = add(parts, &Actor::holder(secret.clone()), cart.id, variant, quantity, None).await?;
+    let added = add(parts, &Actor::holder(secret.clone()), cart.id, variant, quantity, key).await?;
     Ok((added.cart, secret))
 }
 

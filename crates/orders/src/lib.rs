@@ -86,6 +86,7 @@ pub trait Orders: Send + Sync + 'static {
         actor: &Actor,
         variant: VariantId,
         quantity: Quantity,
+        key: Option<IdempotencyKey>,
     ) -> Result<(Cart, Secret), Error>;
 
     /// The cart of this id, if the actor holds its token. Lines whose price or stock is not what the
@@ -214,8 +215,9 @@ impl Orders for Service {
         _: &Actor,
         variant: VariantId,
         quantity: Quantity,
+        key: Option<IdempotencyKey>,
     ) -> Result<(Cart, Secret), Error> {
-        cart_change::start(&self.0, variant, quantity).await
+        cart_change::start(&self.0, variant, quantity, key).await
     }
 
     async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error> {

@@ -528,3 +528,22 @@ async fn an_emptied_cart_takes_another_currency() {
     );
     test.finish().await;
 }
+
+/// A first item that can not be had leaves no cart behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cart_is_opened_for_nothing() {
+    let test = TestApp::start().await;
+    let sold_out = test.product(NewProduct { stock: 0, ..NewProduct::default() }).await.to_string();
+    let unknown = "019a9c2e-5d10-7c6e-9a41-0f4b8a2d7c11".to_owned();
+    for (variant, code) in [(sold_out, "inventory/out_of_stock"), (unknown, "orders/item_unavailable")] {
+        let refused =
+            test.post("/api/v1/shopping_basket/products", &[], &json!({"variant_id": variant})).await;
+        assert_eq!(refused.code(), code);
+    }
+    let carts: i64 = sqlx::query_scalar("SELECT count(*) FROM orders.carts")
+        .fetch_one(test.app.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(carts, 0);
+    test.finish().await;
+}

@@ -7,7 +7,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
 use orders::{Address, Cart, CartId, CartLine, Checkout, Error as OrdersError};
 use payments::PaymentToken;
-use platform::{Actor, Currency, Email, Money, Secret};
+use platform::{Currency, Email, Money, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -118,9 +118,7 @@ async fn add_product(
         let renewed = known.map(|token| CookieJar::new().add(cookie(&api, &token)));
         return Ok((renewed, response).into_response());
     }
-    let (cart, token) = api.orders.create_cart(&actor, None).await?;
-    let holder = Actor::holder(token.clone());
-    let cart = api.orders.add_item(&holder, cart.id, body.variant_id, body.quantity, key).await?.cart;
+    let (cart, token) = api.orders.start_cart(&actor, body.variant_id, body.quantity, key).await?;
     let jar = CookieJar::new().add(cookie(&api, &token));
     let headers = [PRIVATE, (axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
     Ok((jar, headers, axum::Json(Basket::from(shown(&api, cart)))).into_response())
