@@ -127,9 +127,4 @@ impl<T> Slice<T> {
         let end_cursor = fetched.last().map(|last| place(last).0);
         Self { data: fetched, page_info: PageInfo { has_next_page, end_cursor } }
     }
-
-    /// The same slice with each item turned into something else.
-    pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Slice<U> {
-        Slice { data: self.data.into_iter().map(turn).collect(), page_info: self.page_info }
-    }
 }

@@ -147,6 +147,14 @@ async fn one_souk_per_data_folder() {
     assert!(ok && beside.contains("All invariants hold."), "{beside}{error}");
     let (_, stock) = server.teapot().await;
     assert_eq!(stock, 10);
+    let adjust = |sku| {
+        ["stock", "adjust", "--store", "kiln-and-kin", "--sku", sku, "--by", "-2", "--reason", "damaged"]
+    };
+    let (ok, told, error) = output(data.path(), &adjust("KK-001-STD"));
+    assert!(ok && told.contains("8 available"), "{told}{error}");
+    let (ok, _, error) = output(data.path(), &adjust("no-such-thing"));
+    assert!(!ok && error.contains("no-such-thing"), "{error}");
+    assert_eq!(server.teapot().await.1, 8, "the running server shows it at once");
     assert!(server.stop(), "a polite stop is a success");
 
     let (ok, without, error) = output(data.path(), &["verify", "--json"]);
