@@ -817,11 +817,11 @@ async fn a_change_on_another_node_arrives() {
     let teapot = test.product(NewProduct::default()).await;
     let store = test.store("shop", GBP).await;
     let stop = CancellationToken::new();
+    let before = test.app.database.changes().stamp();
     let (changes, pool) = (Arc::clone(test.app.database.changes()), test.app.database.pool().clone());
     let heard = stop.clone();
     let listening = tokio::spawn(async move { changes.listen(pool, heard).await });
     // The listener is ready when it has forgotten what it may have missed.
-    let before = test.app.database.changes().stamp();
     while test.app.database.changes().stamp() == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
