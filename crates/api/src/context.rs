@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::Api;
+use crate::auth::RequestId;
 use crate::problem::Problem;
 
 const REQUEST_ID: &str = "x-request-id";
 const TRACEPARENT: &str = "traceparent";
 
-pub(crate) async fn wrap(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers()).unwrap_or_else(|| api.sources.id::<()>().to_string());
     let trace = Trace::of(request.headers(), api.sources.random::<16>(), api.sources.random::<8>());
@@ -25,6 +26,7 @@ pub(crate) async fn wrap(State(api): State<Api>, request: Request, next: Next) -
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
 
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let span = tracing::info_span!("request", request_id, trace_id = trace.trace_id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

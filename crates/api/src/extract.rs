@@ -10,7 +10,7 @@ use axum_extra::extract::CookieJar;
 use futures_util::StreamExt;
 use garde::Validate;
 use orders::IdempotencyKey;
-use platform::{Actor, Detail, Secret};
+use platform::{Detail, Secret};
 use serde::de::DeserializeOwned;
 
 use crate::Api;
@@ -236,19 +236,13 @@ fn token_in_header(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-cart-token").and_then(|value| value.to_str().ok())
 }
 
-/// Who is asking: the holder of a cart's token, from `X-Cart-Token` or the basket's cookie.
-pub(crate) struct Caller(pub(crate) Actor);
-
-impl FromRequestParts<Api> for Caller {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
-        let token = match token_in_header(&parts.headers) {
-            Some(token) => Some(Secret::presented(token)),
-            None => CookieToken::from_request_parts(parts, api).await?.0,
-        };
-        Ok(Self(token.map_or_else(Actor::stranger, Actor::holder)))
+/// The token of the cart that the caller holds, from `X-Cart-Token` or the basket's cookie.
+pub(crate) fn cart_token(api: &Api, headers: &HeaderMap) -> Option<Secret> {
+    if let Some(token) = token_in_header(headers) {
+        return Some(Secret::presented(token));
     }
+    let jar = CookieJar::from_headers(headers);
+    jar.get(api.cart_cookie()).map(|cookie| Secret::presented(cookie.value()))
 }
 
 /// An `Idempotency-Key`, if there is one.

@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use catalog::{Counts, Key, ProductFilter, Store};
+use identity::Actor;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use platform::{Actor, PageRequest};
+use platform::PageRequest;
 use serde::Serialize;
 
 use crate::problem::Problem;

@@ -4,6 +4,7 @@
 //! A request passes [`context`] (its ids, log line and metrics; renders problems), then a route in
 //! [`rest`], whose extractors ([`extract`]) refuse bad input, and, for catalogue reads, [`cache`].
 mod assets;
+mod auth;
 mod cache;
 mod context;
 mod examples;
@@ -14,6 +15,7 @@ pub mod ops;
 mod problem;
 mod rest;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::serve::ListenerExt;
 use catalog::Catalog;
+use identity::Identity;
 use inventory::Inventory;
 use orders::Orders;
 use platform::{Changes, Sources};
@@ -57,9 +60,26 @@ pub struct Settings {
     pub media: PathBuf,
 }
 
+/// What the API stands in front of.
+pub struct Modules {
+    /// People and programs.
+    pub identity: Identity,
+    /// What can be bought.
+    pub catalog: Arc<dyn Catalog>,
+    /// Stock.
+    pub inventory: Arc<dyn Inventory>,
+    /// Carts and orders.
+    pub orders: Arc<dyn Orders>,
+    /// What this node knows of changes to the database.
+    pub changes: Arc<Changes>,
+    /// Time and randomness.
+    pub sources: Sources,
+}
+
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
+    pub(crate) identity: Identity,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
     pub(crate) orders: Arc<dyn Orders>,
@@ -70,16 +90,10 @@ pub struct Api {
 
 impl Api {
     /// An API in front of these modules.
-    pub fn new(
-        catalog: Arc<dyn Catalog>,
-        inventory: Arc<dyn Inventory>,
-        orders: Arc<dyn Orders>,
-        changes: Arc<Changes>,
-        sources: Sources,
-        settings: Settings,
-    ) -> Self {
+    pub fn new(modules: Modules, settings: Settings) -> Self {
+        let Modules { identity, catalog, inventory, orders, changes, sources } = modules;
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
-        Self { catalog, inventory, orders, sources, settings: Arc::new(settings), cache }
+        Self { identity, catalog, inventory, orders, sources, settings: Arc::new(settings), cache }
     }
 
     /// Whether buyers reach Souk by TLS.
@@ -109,7 +123,8 @@ pub async fn serve(
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 /// All routes of the public port.
@@ -134,5 +149,6 @@ pub fn router(api: Api) -> Router {
         .layer(axum::middleware::from_fn(cache::tell_encodings_apart))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), auth::refuse_other_sites))
         .layer(axum::middleware::from_fn_with_state(api, context::wrap))
 }

@@ -19,7 +19,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use platform::{Actor, CursorRequest, Database, Id, Page, PageRequest, Slice, Slug, Sources, Tag, Violation};
+use identity::{Actor, StoreMark};
+
+pub use identity::StoreId;
+use platform::{CursorRequest, Database, Id, Page, PageRequest, Slice, Slug, Sources, Tag, Violation};
 
 pub use category::{Category, CategoryNode, PutCategory};
 pub use counts::Counts;
@@ -37,8 +40,6 @@ pub use store::{NewStore, Store, StoreStatus};
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The id of a [`Store`].
-pub type StoreId = Id<Store>;
 /// The id of a [`Category`].
 pub type CategoryId = Id<Category>;
 /// The id of a [`Product`].
@@ -96,7 +97,7 @@ pub trait Catalog: Send + Sync + 'static {
     async fn stores(&self, actor: &Actor, page: PageRequest) -> Result<Page<Store>, Error>;
 
     /// One store.
-    async fn store(&self, actor: &Actor, key: &Key<Store>) -> Result<Store, Error>;
+    async fn store(&self, actor: &Actor, key: &Key<StoreMark>) -> Result<Store, Error>;
 
     /// All categories as trees, siblings in their order.
     async fn categories(&self, actor: &Actor) -> Result<Vec<CategoryNode>, Error>;
@@ -180,10 +181,7 @@ struct Service {
 
 /// Until accounts come, only Souk itself changes the catalogue.
 fn authorize_change(actor: &Actor) -> Result<(), Error> {
-    match actor {
-        Actor::System => Ok(()),
-        Actor::Guest { .. } => Err(Error::Forbidden),
-    }
+    if actor.is_system() { Ok(()) } else { Err(Error::Forbidden) }
 }
 
 #[async_trait]
@@ -192,7 +190,7 @@ impl Catalog for Service {
         store::page(&self.database, page).await
     }
 
-    async fn store(&self, actor: &Actor, key: &Key<Store>) -> Result<Store, Error> {
+    async fn store(&self, actor: &Actor, key: &Key<StoreMark>) -> Result<Store, Error> {
         store::find(&self.database, actor, key).await
     }
 

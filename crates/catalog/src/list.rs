@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 
 use crate::category::Category;
 use crate::product::{Product, load};
-use crate::store::Store;
 use crate::{Error, Key, ProductId};
+use identity::StoreMark;
 
 /// Which products a list shows. What is not set does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct ProductFilter {
     /// Of this store.
-    pub store: Option<Key<Store>>,
+    pub store: Option<Key<StoreMark>>,
     /// In this category or one below it.
     pub category: Option<Key<Category>>,
     /// Costing at least this many minor units (the least of the variants' prices).

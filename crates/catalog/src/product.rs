@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use identity::Actor;
 use platform::id::uuids;
-use platform::{Actor, Currency, Database, Money, Slug};
+use platform::{Currency, Database, Money, Slug};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -164,7 +165,7 @@ pub(crate) async fn find(database: &Database, actor: &Actor, key: &Key<Product>)
            WHERE (p.id = $1 OR p.slug = $2) AND ((p.status = 'active' AND s.status = 'active') OR $3)"#,
         key.id(),
         key.slug(),
-        matches!(actor, Actor::System),
+        actor.is_system(),
     )
     .fetch_optional(database.pool())
     .await?

@@ -1,6 +1,7 @@
 //! Stores: who sells.
 
-use platform::{Actor, Currency, Database, Page, PageRequest, Slug, Sources, Tag};
+use identity::{Actor, StoreMark};
+use platform::{Currency, Database, Page, PageRequest, Slug, Sources, Tag};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -105,14 +106,14 @@ pub(crate) async fn page(database: &Database, page: PageRequest) -> Result<Page<
     Ok(Page { data, page: page.page, per_page: page.per_page, total })
 }
 
-pub(crate) async fn find(database: &Database, actor: &Actor, key: &Key<Store>) -> Result<Store, Error> {
+pub(crate) async fn find(database: &Database, actor: &Actor, key: &Key<StoreMark>) -> Result<Store, Error> {
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id AS "id: StoreId", slug, name, description, currency, image_url, status, created_at, updated_at
            FROM catalog.stores WHERE (id = $1 OR slug = $2) AND (status = 'active' OR $3)"#,
         key.id(),
         key.slug(),
-        matches!(actor, Actor::System),
+        actor.is_system(),
     )
     .fetch_optional(database.pool())
     .await?;

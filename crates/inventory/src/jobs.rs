@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catalog::{Catalog, InStock};
-use platform::Actor;
+use identity::Actor;
 use platform::outbox::{Delivery, Event, Handler};
 
 use crate::events::AvailabilityChanged;
@@ -30,6 +30,6 @@ impl Handler for TellCatalog {
                 });
             }
         }
-        Ok(self.0.set_in_stock(&Actor::System, &news).await?)
+        Ok(self.0.set_in_stock(&Actor::system(), &news).await?)
     }
 }

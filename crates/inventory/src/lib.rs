@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catalog::VariantId;
-use platform::{Actor, Database, Id, Quantity, Sources, Violation};
+use identity::Actor;
+use platform::{Database, Id, Quantity, Sources, Violation};
 
 pub use adjustment::{Adjustment, Reason};
 pub use error::{Error, Shortage};
@@ -75,10 +76,10 @@ impl Inventory for Service {
     }
 
     async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, Error> {
-        match actor {
-            Actor::System => adjustment::make(&self.database, &self.sources, adjustments).await,
-            Actor::Guest { .. } => Err(Error::Forbidden),
+        if !actor.is_system() {
+            return Err(Error::Forbidden);
         }
+        adjustment::make(&self.database, &self.sources, adjustments).await
     }
 
     async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), Error> {

@@ -1,8 +1,9 @@
 //! What a reservation promises.
 
 use catalog::VariantId;
+use identity::Actor;
 use inventory::{Error, Line, Reason, ReservationId, ReservationState, Shortage};
-use platform::{Actor, Quantity};
+use platform::Quantity;
 use testkit::{NewProduct, TestApp};
 use tokio::task::JoinSet;
 
@@ -181,7 +182,7 @@ async fn adjustments_leave_reservations_alone() {
     test.app.inventory.reserve(new_id(&test), &[line(variant, 4)]).await.unwrap();
     let adjust =
         |quantity, reason| inventory::Adjustment { variant_id: variant, quantity, reason, note: None };
-    let system = Actor::System;
+    let system = Actor::system();
     let too_much = test.app.inventory.adjust(&system, &[adjust(-2, Reason::Damaged)]).await;
     assert!(matches!(too_much, Err(Error::TooLittle(found)) if found == variant));
     assert_eq!(test.app.inventory.adjust(&system, &[adjust(-1, Reason::Damaged)]).await.unwrap(), 1);

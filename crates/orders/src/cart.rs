@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use catalog::{Offer, ProductId, StoreRef, VariantId};
+use identity::Actor;
 use inventory::Shortage;
-use platform::{Actor, Currency, Detail, Money, Quantity, Secret, Slug};
+use platform::{Currency, Detail, Money, Quantity, Secret, Slug};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -156,7 +157,7 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
            FROM orders.carts WHERE id = $1 AND (token_hash = $2 OR $3)"#,
         id.uuid(),
         actor.cart_token_hash(),
-        matches!(actor, Actor::System),
+        actor.is_system(),
     )
     .fetch_optional(parts.database.pool())
     .await?;

@@ -1,8 +1,9 @@
 //! Putting things into a cart and taking them out.
 
 use catalog::{Offer, VariantId};
+use identity::Actor;
 use inventory::Shortage;
-use platform::{Actor, Quantity, Secret, Tx};
+use platform::{Quantity, Secret, Tx};
 
 use crate::cart::{self, Cart, CartRow};
 use crate::idempotency::{self, Claim, Known, Outcome};

@@ -1,8 +1,9 @@
 //! Checkout: from a cart to a written order. What follows is in [`crate::completion`].
 
 use catalog::{Offer, VariantId};
+use identity::Actor;
 use payments::PaymentToken;
-use platform::{Actor, Code, Email, Money};
+use platform::{Code, Email, Money};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::cart::{self, CartRow, LineRow};
@@ -166,7 +167,7 @@ async fn place(
     .await?;
     if taken.rows_affected() == 0 {
         drop(tx);
-        let row = cart::authorized(parts, &Actor::System, row.id).await?;
+        let row = cart::authorized(parts, &Actor::system(), row.id).await?;
         return Err(row.check_open(now).err().unwrap_or(Error::CartChanged));
     }
     sqlx::query!(

@@ -1,7 +1,8 @@
 //! Orders as read.
 
 use catalog::{ProductId, StoreId, VariantId};
-use platform::{Actor, Currency, Database, Email, Money};
+use identity::Actor;
+use platform::{Currency, Database, Email, Money};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -133,7 +134,7 @@ pub(crate) async fn authorize(parts: &Parts, actor: &Actor, id: OrderId) -> Resu
         r#"SELECT EXISTS (SELECT FROM orders.orders WHERE id = $1 AND (token_hash = $2 OR $3)) AS "found!""#,
         id.uuid(),
         actor.cart_token_hash(),
-        matches!(actor, Actor::System),
+        actor.is_system(),
     )
     .fetch_one(parts.database.pool())
     .await?;

@@ -1,7 +1,7 @@
 //! Paying an order that awaits payment.
 
+use identity::Actor;
 use payments::PaymentToken;
-use platform::Actor;
 
 use crate::checkout::{answer, wait_for_duplicate};
 use crate::idempotency::{self, Claim, Known};

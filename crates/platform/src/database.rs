@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool, Postgres};
 use time::OffsetDateTime;
 
 use crate::changes::{Changes, Tag};
-use crate::outbox;
+use crate::{Id, audit, outbox};
 
 /// What Souk asks of each of its sessions.
 const SESSION: [(&str, &str); 3] = [
@@ -69,7 +69,25 @@ impl Database {
             changes: Arc::clone(&self.changes),
             events: Vec::new(),
             touched: Vec::new(),
+            audited: Vec::new(),
         })
+    }
+
+    /// Opens a transaction that can change the rows of one tenant alone: it runs in the role `souk_tenant`, which
+    /// the row-level security of each table holds to the tenant in `souk.tenant`. The second wall behind the
+    /// authorization in code; a query that forgets its `WHERE` meets it.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_within<K>(&self, tenant: Id<K>) -> Result<Tx, sqlx::Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query!(
+            "SELECT set_config('role', 'souk_tenant', true) AS role, set_config('souk.tenant', $1, true) AS tenant",
+            tenant.to_string(),
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(tx)
     }
 }
 
@@ -79,9 +97,15 @@ pub struct Tx {
     changes: Arc<Changes>,
     events: Vec<outbox::Draft>,
     touched: Vec<Tag>,
+    audited: Vec<audit::Entry>,
 }
 
 impl Tx {
+    /// Writes to the audit log what this transaction does.
+    pub fn audit(&mut self, entry: audit::Entry) {
+        self.audited.push(entry);
+    }
+
     /// Publishes a fact: it stands in the outbox once this transaction commits.
     pub fn publish<E: outbox::Event>(&mut self, event: &E) {
         self.events.push(outbox::Draft::of(event));
@@ -105,6 +129,7 @@ impl Tx {
     }
 
     async fn commit_and_tell(mut self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        audit::insert(&mut self.inner, &self.audited, now).await?;
         if !self.events.is_empty() {
             outbox::insert(&mut self.inner, &self.events, now).await?;
         }

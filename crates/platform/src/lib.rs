@@ -8,8 +8,11 @@
 //! | PostgreSQL: pool, transactions, migrations, the embedded cluster | [`database`], [`migrate`], [`postgres`] |
 //! | telling other modules and other nodes | [`outbox`], [`changes`] |
 //! | work that repeats | [`schedule`] |
+//! | who did what | [`audit`] |
+//! | keys that are kept encrypted | [`vault`] |
 
-pub mod actor;
+pub mod address;
+pub mod audit;
 pub mod changes;
 pub mod database;
 pub mod email;
@@ -26,9 +29,10 @@ pub mod secret;
 pub mod slug;
 pub mod sources;
 pub mod telemetry;
+pub mod vault;
 pub mod verify;
 
-pub use actor::Actor;
+pub use address::Address;
 pub use changes::{Changes, Tag};
 pub use database::{Database, Tx};
 pub use email::Email;
@@ -40,7 +44,8 @@ pub use quantity::Quantity;
 pub use secret::Secret;
 pub use slug::Slug;
 pub use sources::{Clock, Entropy, Sources};
+pub use vault::Vault;
 pub use verify::Violation;
 
-/// The tables this crate owns: the outbox.
+/// The tables this crate owns: the outbox and the audit log.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -61,6 +61,8 @@ pub(crate) async fn insert(
 /// An event on its way to a handler.
 #[derive(Clone, Debug)]
 pub struct Delivery {
+    /// The event's number; the same each time it is delivered.
+    pub id: i64,
     /// Its kind.
     pub topic: String,
     /// Its content.
@@ -150,6 +152,7 @@ impl Dispatcher {
         let deliveries: Vec<Delivery> = rows
             .iter()
             .map(|row| Delivery {
+                id: row.id,
                 topic: row.topic.clone(),
                 payload: row.payload.clone(),
                 at: row.created_at,

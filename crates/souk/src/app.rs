@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use catalog::Catalog;
+use identity::Identity;
 use inventory::Inventory;
 use orders::Orders;
 use payments::Payments;
@@ -12,14 +13,25 @@ use platform::{Database, Sources};
 use sqlx::migrate::Migrator;
 
 /// The modules and their migrations, in the order they run.
-pub fn migrations() -> [(&'static str, &'static Migrator); 5] {
+pub fn migrations() -> [(&'static str, &'static Migrator); 7] {
     [
         ("platform", &platform::MIGRATIONS),
+        ("identity", &identity::MIGRATIONS),
         ("catalog", &catalog::MIGRATIONS),
         ("inventory", &inventory::MIGRATIONS),
         ("payments", &payments::MIGRATIONS),
         ("orders", &orders::MIGRATIONS),
+        ("notifications", &notifications::MIGRATIONS),
     ]
+}
+
+/// What may differ from one marketplace to the next, by module.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// People and programs.
+    pub identity: identity::Settings,
+    /// Carts and orders.
+    pub orders: orders::Settings,
 }
 
 /// All modules in one process.
@@ -29,6 +41,8 @@ pub struct App {
     pub database: Database,
     /// Time and randomness.
     pub sources: Sources,
+    /// People and programs.
+    pub identity: Identity,
     /// Stores, categories, products.
     pub catalog: Arc<dyn Catalog>,
     /// Stock.
@@ -41,7 +55,8 @@ pub struct App {
 
 impl App {
     /// Wires the modules onto a migrated database.
-    pub fn new(database: Database, sources: Sources, settings: orders::Settings) -> Self {
+    pub fn new(database: Database, sources: Sources, settings: Settings) -> Self {
+        let identity = identity::service(database.clone(), sources.clone(), settings.identity);
         let catalog = catalog::service(database.clone(), sources.clone());
         let inventory = inventory::service(database.clone(), sources.clone());
         let payments = payments::service(database.clone(), sources.clone());
@@ -51,15 +66,29 @@ impl App {
             Arc::clone(&catalog),
             Arc::clone(&inventory),
             Arc::clone(&payments),
-            settings,
+            settings.orders,
         );
-        Self { database, sources, catalog, inventory, payments, orders }
+        Self { database, sources, identity, catalog, inventory, payments, orders }
+    }
+
+    /// What the API stands in front of.
+    pub fn modules(&self) -> api::Modules {
+        api::Modules {
+            identity: self.identity.clone(),
+            catalog: Arc::clone(&self.catalog),
+            inventory: Arc::clone(&self.inventory),
+            orders: Arc::clone(&self.orders),
+            changes: Arc::clone(self.database.changes()),
+            sources: self.sources.clone(),
+        }
     }
 
     /// Carries events from module to module.
     pub fn dispatcher(&self) -> Dispatcher {
-        let handlers: Vec<Arc<dyn Handler>> =
-            vec![Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog)))];
+        let handlers: Vec<Arc<dyn Handler>> = vec![
+            Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog))),
+            Arc::new(identity::jobs::PrepareMails(self.identity.clone())),
+        ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)
     }
 
@@ -68,6 +97,7 @@ impl App {
         vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
+            Arc::new(identity::jobs::CleanUp(self.identity.clone())),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! Configuration: flags over environment over `souk.toml` over defaults.
 mod database_url;
+mod masked;
+mod secret_key;
 mod variables;
 
 use std::fmt::Write;
@@ -10,13 +12,16 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
+use platform::Sources;
 use platform::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub(crate) use self::database_url::DatabaseUrl;
+use self::masked::Masked;
 use self::variables::Variables;
+use crate::app::Settings;
 use crate::cli::{Flags, Serve};
 
 /// The settings. Each is a key of `souk.toml` and, in capitals behind `SOUK_`, a variable.
@@ -31,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) ops_listen: SocketAddr,
     /// Where buyers reach Souk from outside; `http://` and `listen` if not set.
     pub(crate) public_url: Option<Url>,
+    /// The name of the marketplace.
+    pub(crate) name: String,
+    /// Seals signing keys and second factors in the database; made in `data_dir` if not set.
+    pub(crate) secret_key: Option<Masked>,
     /// PostgreSQL to use instead of the embedded one.
     pub(crate) database_url: Option<DatabaseUrl>,
     /// Most connections to PostgreSQL at a time.
@@ -59,6 +68,8 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             ops_listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_url: None,
+            name: "Souk".to_owned(),
+            secret_key: None,
             database_url: None,
             database_connections: 20,
             postgres_bin: None,
@@ -79,14 +90,20 @@ impl Config {
         }
     }
 
-    /// What the orders module takes of it.
-    pub(crate) fn orders(&self) -> orders::Settings {
-        orders::Settings {
+    /// What the modules take of it.
+    pub(crate) fn modules(&self, sources: &Sources) -> anyhow::Result<Settings> {
+        let vault = secret_key::vault(self.secret_key.as_ref(), &self.data_dir, sources)?;
+        let identity = identity::Settings {
+            name: self.name.clone(),
+            ..identity::Settings::new(self.public_url()?, vault)
+        };
+        let orders = orders::Settings {
             cart_lifetime: Duration::from_secs(self.cart_lifetime_seconds),
             payment_hold: Duration::from_secs(self.payment_hold_seconds),
             step_deadline: Duration::from_secs(self.step_deadline_seconds),
             ..orders::Settings::default()
-        }
+        };
+        Ok(Settings { identity, orders })
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -105,6 +122,9 @@ impl Config {
         }
         if let Some(url) = &self.database_url {
             url.options()?;
+        }
+        if let Some(key) = &self.secret_key {
+            secret_key::check(key)?;
         }
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url

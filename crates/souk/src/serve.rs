@@ -70,14 +70,7 @@ async fn run(
         cache_bytes: config.cache_bytes,
         media,
     };
-    let router = api::router(Api::new(
-        Arc::clone(&app.catalog),
-        Arc::clone(&app.inventory),
-        Arc::clone(&app.orders),
-        Arc::clone(app.database.changes()),
-        app.sources.clone(),
-        settings.clone(),
-    ));
+    let router = api::router(Api::new(app.modules(), settings.clone()));
     let operations = Arc::new(Node { app: app.clone(), metrics, stop: stop.clone() });
     let ops = api::ops::router(operations);
     let mut public = tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));

@@ -73,7 +73,8 @@ impl Session {
         migrate::run(database.pool(), &app::migrations())
             .await
             .context("could not bring the database up to date")?;
-        Ok(App::new(database, Sources::system(), config.orders()))
+        let settings = config.modules(&Sources::system())?;
+        Ok(App::new(database, Sources::system(), settings))
     }
 
     /// Waits for the end of the embedded PostgreSQL, which should not come before [`Session::close`].

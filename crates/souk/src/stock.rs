@@ -3,8 +3,9 @@
 use anyhow::{Context, bail};
 use catalog::{Key, VariantId};
 use clap::{Args, ValueEnum};
+use identity::Actor;
 use inventory::{Adjustment, Reason};
-use platform::{Actor, Slug};
+use platform::Slug;
 
 use crate::app::App;
 
@@ -64,7 +65,7 @@ pub(crate) async fn adjust(app: &App, adjust: Adjust) -> anyhow::Result<()> {
         reason: adjust.reason.into(),
         note: adjust.note,
     };
-    app.inventory.adjust(&Actor::System, &[adjustment]).await?;
+    app.inventory.adjust(&Actor::system(), &[adjustment]).await?;
     let available = app.inventory.available(&[variant]).await?.get(&variant).copied().unwrap_or(0);
     println!("{} of {}: {available} available", adjust.sku, adjust.store);
     Ok(())
@@ -73,10 +74,10 @@ pub(crate) async fn adjust(app: &App, adjust: Adjust) -> anyhow::Result<()> {
 async fn find(app: &App, store: &Slug, sku: &str) -> anyhow::Result<VariantId> {
     let store = app
         .catalog
-        .store(&Actor::System, &Key::Slug(store.clone()))
+        .store(&Actor::system(), &Key::Slug(store.clone()))
         .await
         .with_context(|| format!("the store {store}"))?;
-    match app.catalog.variants_by_sku(&Actor::System, store.id, sku).await?.as_slice() {
+    match app.catalog.variants_by_sku(&Actor::system(), store.id, sku).await?.as_slice() {
         [one] => Ok(*one),
         [] => bail!("{} has nothing with the SKU {sku}", store.name),
         many => bail!("{} uses the SKU {sku} for {} variants", store.name, many.len()),

@@ -36,7 +36,8 @@ pub async fn violations(app: &App) -> anyhow::Result<Vec<Violation>> {
 }
 
 async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
-    let mut violations = app.catalog.verify().await?;
+    let mut violations = app.identity.verify().await?;
+    violations.extend(app.catalog.verify().await?);
     violations.extend(app.inventory.verify().await?);
     violations.extend(app.payments.verify().await?);
     violations.extend(app.orders.verify().await?);

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use catalog::{ProductStatus, PutProduct, VariantId};
+use identity::Actor;
 use inventory::{Adjustment, Reason};
-use platform::{Actor, Currency, Money};
+use platform::{Currency, Money};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, NewProduct, TestApp, product};
@@ -303,7 +304,7 @@ async fn a_cart_is_full_some_time() {
     let store = test.store("shop", Currency::GBP).await;
     let put: Vec<_> =
         (0..201).map(|number| product(&format!("item-{number}"), Money::new(100, Currency::GBP))).collect();
-    let results = test.app.catalog.put_products(&Actor::System, store, &put).await.unwrap();
+    let results = test.app.catalog.put_products(&Actor::system(), store, &put).await.unwrap();
     let variants: Vec<_> = results.iter().map(|result| result.variants[0].0).collect();
     let opening = |variant: &VariantId| Adjustment {
         variant_id: *variant,
@@ -312,7 +313,7 @@ async fn a_cart_is_full_some_time() {
         note: None,
     };
     let stock: Vec<_> = variants.iter().map(opening).collect();
-    test.app.inventory.adjust(&Actor::System, &stock).await.unwrap();
+    test.app.inventory.adjust(&Actor::system(), &stock).await.unwrap();
     let token = test.basket(variants[0], 1).await;
     let headers = [("x-cart-token", token.as_str())];
     for variant in &variants[1..200] {

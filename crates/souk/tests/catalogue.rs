@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use catalog::{Image, ProductOption, ProductStatus, PutProduct, StoreId};
+use identity::Actor;
 use inventory::Reason;
-use platform::{Actor, Currency, Money};
+use platform::{Currency, Money};
 use serde_json::{Value, json};
 use testkit::{Answer, NewProduct, TestApp, product, variant};
 use time::OffsetDateTime;
@@ -317,7 +318,7 @@ async fn categories_are_trees() {
         parent_id: None,
         position: -1,
     };
-    test.app.catalog.put_category(&Actor::System, renamed).await.unwrap();
+    test.app.catalog.put_category(&Actor::system(), renamed).await.unwrap();
     let shown = test.get("/api/v1/categories", &[]).await;
     assert_eq!(
         shape(&shown.json["data"]),
@@ -838,14 +839,18 @@ async fn a_change_on_another_node_arrives() {
     };
     seen("/variants/0/price/amount", json!(1999)).await;
     for price in [2099, 2199] {
-        other.catalog.put_products(&Actor::System, store, &[product("teapot", pence(price))]).await.unwrap();
+        other
+            .catalog
+            .put_products(&Actor::system(), store, &[product("teapot", pence(price))])
+            .await
+            .unwrap();
         seen("/variants/0/price/amount", json!(price)).await;
     }
     let lost = inventory::Adjustment { variant_id: teapot, quantity: -4, reason: Reason::Lost, note: None };
-    other.inventory.adjust(&Actor::System, &[lost]).await.unwrap();
+    other.inventory.adjust(&Actor::system(), &[lost]).await.unwrap();
     seen("/variants/0/available", json!(6)).await;
     let archived = PutProduct { status: ProductStatus::Archived, ..product("teapot", pence(2199)) };
-    other.catalog.put_products(&Actor::System, store, &[archived]).await.unwrap();
+    other.catalog.put_products(&Actor::system(), store, &[archived]).await.unwrap();
     seen("/code", json!("catalog/product_not_found")).await;
     other.database.pool().close().await;
     stop.cancel();

@@ -354,15 +354,7 @@ async fn also_at(test: &TestApp, public_url: &str, demo: bool) -> String {
         cache_bytes: 1024 * 1024,
         media: std::env::temp_dir(),
     };
-    let app = &test.app;
-    let router = api::router(api::Api::new(
-        app.catalog.clone(),
-        app.inventory.clone(),
-        app.orders.clone(),
-        app.database.changes().clone(),
-        app.sources.clone(),
-        settings,
-    ));
+    let router = api::router(api::Api::new(test.app.modules(), settings));
     tokio::spawn(api::serve(listener, router, std::future::pending()));
     base
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use catalog::VariantId;
+use identity::Actor;
 use inventory::{Adjustment, Inventory, Line, ReservationId, ReservationState};
 use orders::{Checkout, Error, IdempotencyKey, Orders};
 use payments::{Payment, PaymentId, PaymentToken, Payments};
-use platform::{Actor, Money, Violation};
+use platform::{Money, Violation};
 use testkit::{NewProduct, TestApp, address};
 use time::Duration;
 

@@ -1,9 +1,9 @@
 //! `souk verify` finds what is broken. Each case breaks one thing behind the modules' backs.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use identity::Actor;
 use orders::{Checkout, IdempotencyKey};
 use payments::PaymentToken;
-use platform::Actor;
 use sqlx::AssertSqlSafe;
 use testkit::{NewProduct, TestApp, address};
 

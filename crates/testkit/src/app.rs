@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::Api;
-use platform::{Sources, Violation};
-use souk::app::App;
+use platform::{Sources, Vault, Violation};
+use souk::app::{App, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -39,11 +39,12 @@ impl TestApp {
         let database = TestDatabase::create().await;
         let clock = Arc::new(FakeClock::default());
         let sources = Sources::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::default()));
-        let app = App::new(database.database.clone(), sources, settings);
         let media = tempfile::tempdir().expect("a folder for pictures");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let base = Url::parse(&format!("http://{address}")).expect("an address is a URL");
+        let modules = Settings { identity: settings_of_identity(&base), orders: settings };
+        let app = App::new(database.database.clone(), sources, modules);
         let settings = api::Settings {
             public_url: base.clone(),
             ops_url: base.clone(),
@@ -51,14 +52,7 @@ impl TestApp {
             cache_bytes: 1024 * 1024,
             media: media.path().to_owned(),
         };
-        let router = api::router(Api::new(
-            Arc::clone(&app.catalog),
-            Arc::clone(&app.inventory),
-            Arc::clone(&app.orders),
-            Arc::clone(app.database.changes()),
-            app.sources.clone(),
-            settings,
-        ));
+        let router = api::router(Api::new(app.modules(), settings));
         let stop = CancellationToken::new();
         tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
         let client = reqwest::Client::new();
@@ -73,7 +67,12 @@ impl TestApp {
         let database = platform::Database::connect(self.database.connect_options(), 10)
             .await
             .expect("the test's database answers");
-        App::new(database, self.app.sources.clone(), orders::Settings::default())
+        App::new(database, self.app.sources.clone(), self.settings())
+    }
+
+    /// The usual settings, as those of a node at this address.
+    pub fn settings(&self) -> Settings {
+        Settings { identity: settings_of_identity(&self.base), orders: orders::Settings::default() }
     }
 
     /// A copy of the database as it is now.
@@ -83,7 +82,7 @@ impl TestApp {
 
     /// The modules on another database, with the same clock.
     pub fn on(&self, database: &platform::Database) -> App {
-        App::new(database.clone(), self.app.sources.clone(), orders::Settings::default())
+        App::new(database.clone(), self.app.sources.clone(), self.settings())
     }
 
     /// Runs background work until nothing is left: recovery, then the outbox.
@@ -115,4 +114,9 @@ impl TestApp {
         self.database.drop().await;
         drop(self.media);
     }
+}
+
+/// Sealed with a key that all nodes of a test share.
+fn settings_of_identity(base: &Url) -> identity::Settings {
+    identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]))
 }

@@ -4,9 +4,10 @@ use catalog::{
     CategoryId, Image, NewStore, ProductStatus, PutCategory, PutProduct, PutResult, PutVariant, StoreId,
     VariantId,
 };
+use identity::Actor;
 use inventory::{Adjustment, Reason};
 use orders::Address;
-use platform::{Actor, Currency, Money, Slug};
+use platform::{Currency, Money, Slug};
 use serde_json::{Value, json};
 
 use crate::{Answer, TestApp};
@@ -86,12 +87,12 @@ impl TestApp {
     pub async fn store(&self, slug: &str, currency: Currency) -> StoreId {
         let slug: Slug = slug.parse().expect("a slug");
         let key = catalog::Key::Slug(slug.clone());
-        if let Ok(store) = self.app.catalog.store(&Actor::System, &key).await {
+        if let Ok(store) = self.app.catalog.store(&Actor::system(), &key).await {
             return store.id;
         }
         let name = slug.to_string();
         let new = NewStore { slug, name, description: "A store".to_owned(), currency, image_url: None };
-        self.app.catalog.create_store(&Actor::System, new).await.expect("the store can be made").id
+        self.app.catalog.create_store(&Actor::system(), new).await.expect("the store can be made").id
     }
 
     /// Makes or changes a product of the store `shop`, which sells in pounds. Gives its variant.
@@ -117,7 +118,7 @@ impl TestApp {
         let mut results = self
             .app
             .catalog
-            .put_products(&Actor::System, store, &[product])
+            .put_products(&Actor::system(), store, &[product])
             .await
             .expect("the product can be put");
         results.remove(0)
@@ -127,7 +128,7 @@ impl TestApp {
     pub async fn category(&self, slug: &str, parent: Option<CategoryId>) -> CategoryId {
         let slug: Slug = slug.parse().expect("a slug");
         let put = PutCategory { name: format!("All {slug}"), slug, parent_id: parent, position: 0 };
-        self.app.catalog.put_category(&Actor::System, put).await.expect("the category can be put")
+        self.app.catalog.put_category(&Actor::system(), put).await.expect("the category can be put")
     }
 
     /// Puts units into a new basket, through HTTP. Gives the basket's token.
@@ -147,7 +148,7 @@ impl TestApp {
     /// Changes what is on hand.
     pub async fn adjust(&self, variant: VariantId, quantity: i64, reason: Reason) {
         let adjustment = Adjustment { variant_id: variant, quantity, reason, note: None };
-        self.app.inventory.adjust(&Actor::System, &[adjustment]).await.expect("the stock can be adjusted");
+        self.app.inventory.adjust(&Actor::system(), &[adjustment]).await.expect("the stock can be adjusted");
     }
 
     /// How many units can be sold now.

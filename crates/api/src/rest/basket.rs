@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use super::carts::{AddItem, shown};
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
-use crate::extract::{Caller, CookieToken, Json, Key, MaybeKey};
+use crate::auth::Caller;
+use crate::extract::{CookieToken, Json, Key, MaybeKey};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

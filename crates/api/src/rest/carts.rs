@@ -15,7 +15,8 @@ use utoipa_axum::routes;
 use super::absolute;
 use super::shared::{PRIVATE, mark_replay};
 use crate::Api;
-use crate::extract::{Caller, Json, MaybeKey, Path};
+use crate::auth::Caller;
+use crate::extract::{Json, MaybeKey, Path};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use catalog::{CATEGORIES, CategoryNode};
-use platform::Actor;
+use identity::Actor;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

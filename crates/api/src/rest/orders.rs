@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 use super::basket::PaymentBody;
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
-use crate::extract::{Caller, Json, Key, Path};
+use crate::auth::Caller;
+use crate::extract::{Json, Key, Path};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use catalog::{Error as CatalogError, STORES, Store};
-use platform::{Actor, Page, Tag};
+use identity::Actor;
+use platform::{Page, Tag};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

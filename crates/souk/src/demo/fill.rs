@@ -8,8 +8,9 @@ use catalog::{
     CategoryId, Image, Key, NewStore, ProductFilter, ProductOption, PutCategory, PutProduct, PutVariant,
     StoreId,
 };
+use identity::Actor;
 use inventory::{Adjustment, Reason};
-use platform::{Actor, Currency, Money, PageRequest, Slug};
+use platform::{Currency, Money, PageRequest, Slug};
 
 use super::content::{self, Demo, Product, Store};
 use super::drawing::{product_svg, store_svg};
@@ -44,7 +45,7 @@ pub(crate) async fn fill_if_empty(app: &App, media: &Path) -> anyhow::Result<()>
 }
 
 async fn find(app: &App, store: &Store) -> anyhow::Result<Option<StoreId>> {
-    match app.catalog.store(&Actor::System, &Key::Slug(store.slug.parse()?)).await {
+    match app.catalog.store(&Actor::system(), &Key::Slug(store.slug.parse()?)).await {
         Ok(found) => Ok(Some(found.id)),
         Err(catalog::Error::StoreNotFound) => Ok(None),
         Err(error) => Err(error.into()),
@@ -56,7 +57,7 @@ async fn is_stocked(app: &App, store: &Store) -> anyhow::Result<bool> {
     let Some(id) = find(app, store).await? else { return Ok(false) };
     let filter = ProductFilter { store: Some(Key::Id(id)), ..ProductFilter::default() };
     let page = PageRequest { page: 1, per_page: PageRequest::MAX_PER_PAGE };
-    let products = app.catalog.product_page(&Actor::System, &filter, page).await?.data;
+    let products = app.catalog.product_page(&Actor::system(), &filter, page).await?.data;
     let variants: Vec<_> =
         products.iter().flat_map(|product| &product.variants).map(|variant| variant.id).collect();
     Ok(app.inventory.available(&variants).await?.values().any(|available| *available > 0))
@@ -93,7 +94,7 @@ async fn put_categories(app: &App, demo: &Demo) -> anyhow::Result<HashMap<String
             parent_id: category.parent.as_ref().and_then(|parent| ids.get(parent).copied()),
             position,
         };
-        ids.insert(category.slug.clone(), app.catalog.put_category(&Actor::System, put).await?);
+        ids.insert(category.slug.clone(), app.catalog.put_category(&Actor::system(), put).await?);
     }
     Ok(ids)
 }
@@ -107,7 +108,7 @@ async fn create(app: &App, store: &Store) -> anyhow::Result<StoreId> {
         description: store.description.clone(),
         currency: store.currency.parse()?,
     };
-    Ok(app.catalog.create_store(&Actor::System, new).await?.id)
+    Ok(app.catalog.create_store(&Actor::system(), new).await?.id)
 }
 
 async fn put_products(
@@ -122,7 +123,7 @@ async fn put_products(
         .iter()
         .map(|product| put(store, product, currency, categories))
         .collect::<Result<_, _>>()?;
-    let results = app.catalog.put_products(&Actor::System, id, &products).await?;
+    let results = app.catalog.put_products(&Actor::system(), id, &products).await?;
     let openings: Vec<Adjustment> = store
         .products
         .iter()
@@ -135,7 +136,7 @@ async fn put_products(
             note: Some("demo data".to_owned()),
         })
         .collect();
-    app.inventory.adjust(&Actor::System, &openings).await?;
+    app.inventory.adjust(&Actor::system(), &openings).await?;
     Ok(())
 }
 

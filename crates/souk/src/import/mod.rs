@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use catalog::{Key, NewStore, StoreId};
-use platform::{Actor, Currency, Slug};
+use identity::Actor;
+use platform::{Currency, Slug};
 
 use crate::app::App;
 
@@ -67,7 +68,7 @@ pub(crate) async fn history(app: &App, import: &HistoryImport) -> anyhow::Result
 
 /// The store of this slug, made if missing.
 async fn store(app: &App, slug: &Slug, currency: Currency) -> anyhow::Result<StoreId> {
-    let found = match app.catalog.store(&Actor::System, &Key::Slug(slug.clone())).await {
+    let found = match app.catalog.store(&Actor::system(), &Key::Slug(slug.clone())).await {
         Err(catalog::Error::StoreNotFound) => {
             let new = NewStore {
                 slug: slug.clone(),
@@ -76,7 +77,7 @@ async fn store(app: &App, slug: &Slug, currency: Currency) -> anyhow::Result<Sto
                 currency,
                 image_url: None,
             };
-            app.catalog.create_store(&Actor::System, new).await
+            app.catalog.create_store(&Actor::system(), new).await
         }
         found => found,
     };

@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use catalog::{InStock, NewStore};
-use platform::{Actor, Currency, Money};
+use identity::Actor;
+use platform::{Currency, Money};
 use testkit::TestApp;
 
 use crate::place::{Place, shared};
@@ -219,7 +220,7 @@ async fn names_of_any_script_stay_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn products_are_put_beside_news_of_their_stock() {
     let test = TestApp::start().await;
-    let (catalog, actor) = (Arc::clone(&test.app.catalog), Actor::System);
+    let (catalog, actor) = (Arc::clone(&test.app.catalog), Actor::system());
     let new = NewStore {
         slug: "gifts".parse().unwrap(),
         name: "Gifts".to_owned(),

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use catalog::{ProductId, ProductStatus, PutOutcome, PutProduct, StoreId, VariantId};
+use identity::Actor;
 use inventory::{Adjustment, Reason};
 use orders::{Import, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn};
-use platform::{Actor, Currency};
+use platform::Currency;
 
 use super::goods::Good;
 use super::reader::{Batch, Document};
@@ -96,7 +97,7 @@ impl<'a> Writer<'a> {
                 .collect(),
         };
         let new =
-            self.app.orders.import(&Actor::System, &import).await.context("writing a batch of invoices")?;
+            self.app.orders.import(&Actor::system(), &import).await.context("writing a batch of invoices")?;
         self.new.customers += new.customers;
         self.new.orders += new.orders.made.len() as u64;
         self.new.order_lines += new.orders.lines;
@@ -136,7 +137,7 @@ impl<'a> Writer<'a> {
 
     /// Finds the products of these codes, or makes them for the time being.
     async fn make_products(&mut self, goods: &[Good]) -> anyhow::Result<()> {
-        let (catalog, actor) = (&self.app.catalog, Actor::System);
+        let (catalog, actor) = (&self.app.catalog, Actor::system());
         for goods in goods.chunks(BATCH) {
             let refs: Vec<String> = goods.iter().map(|good| good.code.as_ref().to_owned()).collect();
             for (code, known) in catalog.known_products(&actor, self.store, &refs).await? {
@@ -175,7 +176,7 @@ impl<'a> Writer<'a> {
             let results = self
                 .app
                 .catalog
-                .put_products(&Actor::System, self.store, products)
+                .put_products(&Actor::system(), self.store, products)
                 .await
                 .context("writing products")?;
             let mut opening = Vec::new();
@@ -196,8 +197,12 @@ impl<'a> Writer<'a> {
                     }));
                 }
             }
-            written.stocked +=
-                self.app.inventory.adjust(&Actor::System, &opening).await.context("writing opening stock")?;
+            written.stocked += self
+                .app
+                .inventory
+                .adjust(&Actor::system(), &opening)
+                .await
+                .context("writing opening stock")?;
         }
         Ok(written)
     }

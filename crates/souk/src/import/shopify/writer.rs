@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use catalog::{CategoryId, CategoryNode, PutCategory, PutOutcome, StoreId};
+use identity::Actor;
 use inventory::{Adjustment, Reason};
-use platform::{Actor, Slug};
+use platform::Slug;
 
 use super::product::Assembled;
 use crate::app::App;
@@ -60,7 +61,7 @@ impl<'a> Writer<'a> {
         let results = self
             .app
             .catalog
-            .put_products(&Actor::System, self.store, &products)
+            .put_products(&Actor::system(), self.store, &products)
             .await
             .context("writing a batch of products")?;
         let mut opening = Vec::new();
@@ -80,7 +81,7 @@ impl<'a> Writer<'a> {
             }
         }
         let made =
-            self.app.inventory.adjust(&Actor::System, &opening).await.context("writing opening stock")?;
+            self.app.inventory.adjust(&Actor::system(), &opening).await.context("writing opening stock")?;
         self.totals.stocked += made;
         Ok(())
     }
@@ -91,7 +92,7 @@ impl<'a> Writer<'a> {
             Some(categories) => categories,
             none => {
                 let trees =
-                    self.app.catalog.categories(&Actor::System).await.context("reading the categories")?;
+                    self.app.catalog.categories(&Actor::system()).await.context("reading the categories")?;
                 let top_level = i32::try_from(trees.len()).unwrap_or(i32::MAX);
                 let mut known = Categories { top_level, by_name: HashMap::new(), slugs: HashSet::new() };
                 known.collect(&trees);
@@ -109,7 +110,7 @@ impl<'a> Writer<'a> {
             parent_id: None,
             position: categories.top_level,
         };
-        let id = self.app.catalog.put_category(&Actor::System, put).await.context("making a category")?;
+        let id = self.app.catalog.put_category(&Actor::system(), put).await.context("making a category")?;
         categories.top_level = categories.top_level.saturating_add(1);
         categories.by_name.insert(key, id);
         categories.slugs.insert(slug);

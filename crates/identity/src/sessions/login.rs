@@ -1,0 +1,69 @@
+//! Password logins.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Client, LogIn, SignIn, open};
+use crate::challenge::{self, Purpose};
+use crate::throttle::{self, Counter};
+use crate::{Error, Parts, UserId, accounts, factors};
+
+/// How long somebody may take to find their phone.
+const SECOND_FACTOR_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// What is remembered between the two factors.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FirstFactor {}
+
+pub(super) async fn log_in(parts: &Parts, client: &Client, login: &LogIn) -> Result<SignIn, Error> {
+    let email_key = accounts::email_key(&login.email);
+    let found = sqlx::query!(
+        r#"SELECT id AS "id: UserId", password_hash, email_verified_at FROM identity.users WHERE email_key = $1"#,
+        email_key,
+    )
+    .fetch_optional(parts.database.pool())
+    .await?;
+    let device = match (&client.device, &found) {
+        (Some(device), Some(user)) if throttle::is_known(parts, user.id, device).await? => Some(device),
+        _ => None,
+    };
+    let counter = Counter::new("password", &email_key, device);
+    throttle::count(parts, &counter).await?;
+    let kept = found.as_ref().and_then(|user| user.password_hash.as_deref());
+    let matched = parts.passwords.matches(&login.password, kept).await;
+    let verified = found.filter(|user| user.email_verified_at.is_some());
+    let (Some(user), Some(matched)) = (verified, matched) else {
+        metrics::counter!("souk_logins_total", "outcome" => "failed").increment(1);
+        return Err(Error::LoginFailed);
+    };
+    throttle::clear(parts, &counter).await?;
+    if let Some(rehashed) = matched.rehashed {
+        sqlx::query!(
+            "UPDATE identity.users SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
+            user.id.uuid(),
+            rehashed,
+            user.password_hash,
+        )
+        .execute(parts.database.pool())
+        .await?;
+    }
+    first_factor_shown(parts, client, user.id).await
+}
+
+/// Goes on after somebody has shown one factor (a password, or an account elsewhere): they are in, or a second one is
+/// asked for.
+pub(crate) async fn first_factor_shown(
+    parts: &Parts,
+    client: &Client,
+    user: UserId,
+) -> Result<SignIn, Error> {
+    let methods = factors::methods(parts, user).await?;
+    if methods.is_empty() {
+        let tx = parts.database.begin().await?;
+        return Ok(SignIn::Done(Box::new(open(parts, tx, user, client, false).await?)));
+    }
+    let purpose = Purpose::SecondFactor;
+    let challenge = challenge::open(parts, purpose, Some(user), &FirstFactor {}, SECOND_FACTOR_TIME).await?;
+    Ok(SignIn::SecondFactor { challenge, methods })
+}
