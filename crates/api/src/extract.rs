@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -195,6 +196,56 @@ where
     }
 }
 
+/// A validated JSON body that may be left out.
+pub(crate) struct MaybeJson<T>(pub(crate) T);
+
+impl<T, S> FromRequest<S> for MaybeJson<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + Default,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let nothing = request.headers().get(header::CONTENT_TYPE).is_none() && request.body().is_end_stream();
+        if nothing {
+            return Ok(Self(T::default()));
+        }
+        Json::from_request(request, state).await.map(|Json(value)| Self(value))
+    }
+}
+
+/// A validated form (`application/x-www-form-urlencoded`), as OAuth 2 sends it. Unknown fields are read over, which
+/// RFC 6749, 3.2 asks for.
+pub(crate) struct Form<T>(pub(crate) T);
+
+impl<T, S> FromRequest<S> for Form<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        const FORM: &str = "application/x-www-form-urlencoded";
+        let sent = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = sent.and_then(|sent| sent.split(';').next()).map(str::trim);
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM)) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "request/unsupported_media_type",
+                format!("send Content-Type: {FORM}"),
+            ));
+        }
+        let bytes = read(request, BODY_TIMEOUT).await?;
+        let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(&bytes));
+        let value: T = serde_path_to_error::deserialize(pairs)
+            .map_err(|error| bad_value(&error.path().to_string(), &error.inner().to_string()))?;
+        validate(&value)?;
+        Ok(Self(value))
+    }
+}
+
 /// What is in the path. What can not be read as an id or slug names nothing that is there.
 pub(crate) struct Path<T>(pub(crate) T);
 
@@ -243,6 +294,29 @@ pub(crate) fn cart_token(api: &Api, headers: &HeaderMap) -> Option<Secret> {
     }
     let jar = CookieJar::from_headers(headers);
     jar.get(api.cart_cookie()).map(|cookie| Secret::presented(cookie.value()))
+}
+
+/// The version in `If-Match`, if there is one (RFC 9110, 13.1.1). What compression put behind it is read over.
+pub(crate) struct IfVersion(pub(crate) Option<i64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfVersion {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let version = value.to_str().ok().and_then(|text| {
+            let quoted = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+            quoted.split('-').next()?.parse().ok()
+        });
+        match version {
+            Some(version) => Ok(Self(Some(version))),
+            None => Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "request/stale",
+                "If-Match names no version of this; read it again and send its ETag",
+            )),
+        }
+    }
 }
 
 /// An `Idempotency-Key`, if there is one.

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Header, RefOr, Response};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -23,7 +23,10 @@ use crate::{Api, assets, examples};
     tags(
         (name = "Catalogue", description = "Stores, categories, products. Cached: send the `ETag` back as `If-None-Match`."),
         (name = "Cart", description = "What a buyer means to buy, at the prices they were shown."),
-        (name = "Checkout", description = "From a cart to a paid order, exactly once.")
+        (name = "Checkout", description = "From a cart to a paid order, exactly once."),
+        (name = "Accounts", description = "Signing in and out, and what belongs to an account."),
+        (name = "Stores", description = "Running a store: its team, its keys, its goods."),
+        (name = "Operators", description = "Running the marketplace. Money and roles need a second factor.")
     )
 )]
 struct Document;
@@ -69,6 +72,13 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
     let in_cookie =
         ApiKeyValue::with_description("souk_cart", "Set when something is first put into the basket");
     components.add_security_scheme("cart_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(in_cookie)));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token of a login, a service token, or an API key (`sk_…`, `pk_…`)"));
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    let of_login = ApiKeyValue::with_description("souk_session", "Set when a browser signs in");
+    components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(of_login)));
     (router, document)
 }
 

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use crate::actor::Principal;
 use crate::permission::{Permission, PlatformRole, StoreRole};
 use crate::{Error, StoreId};
 
@@ -19,17 +18,4 @@ pub(crate) fn memberships(stores: &[StoreId], roles: &[String]) -> Result<Vec<(S
 /// Scopes, as they are stored. One that is gone from the code gives nothing.
 pub(crate) fn scopes(stored: &[String]) -> Vec<Permission> {
     stored.iter().filter_map(|scope| scope.parse().ok()).collect()
-}
-
-impl Principal {
-    /// All that the principal may do in this store, or (without one) over the marketplace.
-    pub(crate) fn rights(&self, store: Option<StoreId>) -> Vec<Permission> {
-        let actor = crate::Actor::known(self.clone());
-        let has = |permission: &Permission| match store {
-            Some(store) if permission.is_of_store() => actor.may(*permission, store),
-            Some(_) => false,
-            None => actor.require_platform(*permission).is_ok(),
-        };
-        Permission::ALL.into_iter().filter(has).collect()
-    }
 }

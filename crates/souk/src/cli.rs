@@ -13,8 +13,9 @@ use url::Url;
 
 use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
+use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
 use crate::session::Session;
-use crate::{config, serve, stock, verify};
+use crate::{config, people, serve, stock, verify};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -60,6 +61,15 @@ enum Command {
     /// Change what is in stock
     #[command(subcommand)]
     Stock(Stock),
+    /// Open accounts, give roles, and help those who have lost their password
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Make and end keys of programs
+    #[command(subcommand)]
+    Apikey(ApiKeyCommand),
+    /// Replace the keys that sign access tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -161,10 +171,23 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stock(Stock::Adjust(adjust)) => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk stock").await?;
             let outcome = stock::adjust(&session.app, adjust).await;
-            let told = session.app.dispatcher().drain().await;
-            session.close().await?;
-            outcome?;
-            told?;
+            end(session, outcome).await?;
+        }
+        Command::User(command) => {
+            let config = config::load(&cli.settings, None)?.config;
+            let session = Session::open(&config, "souk user").await?;
+            let outcome = people::user(&session.app, &config.public_url()?, command).await;
+            end(session, outcome).await?;
+        }
+        Command::Apikey(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk apikey").await?;
+            let outcome = people::api_key(&session.app, command).await;
+            end(session, outcome).await?;
+        }
+        Command::Keys(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk keys").await?;
+            let outcome = people::keys(&session.app, command).await;
+            end(session, outcome).await?;
         }
         Command::Verify { json } => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk verify").await?;
@@ -192,6 +215,11 @@ async fn run_import(flags: &Flags, import: Import) -> anyhow::Result<()> {
                 .await
         }
     };
+    end(session, outcome).await
+}
+
+/// Tells the other modules what a command did, and closes the database whatever came of it.
+async fn end(session: Session, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
     let told = session.app.dispatcher().drain().await;
     session.close().await?;
     outcome?;

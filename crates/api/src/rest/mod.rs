@@ -1,11 +1,18 @@
 //! The REST API: one file per resource, each endpoint with its documentation beside it.
+mod addresses;
+mod api_keys;
+mod audit;
+pub(crate) mod auth;
 mod basket;
 mod carts;
 mod categories;
 mod orders;
 mod products;
+mod sessions;
 mod shared;
 mod stores;
+mod team;
+mod users;
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,4 +29,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(carts::router())
         .merge(basket::router())
         .merge(orders::router())
+        .merge(auth::router())
+        .merge(users::router())
+        .merge(addresses::router())
+        .merge(sessions::router())
+        .merge(team::router())
+        .merge(api_keys::router())
+        .merge(audit::router())
 }

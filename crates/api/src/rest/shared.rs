@@ -2,13 +2,16 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use catalog::{Error as CatalogError, Key};
 use garde::Validate;
+use identity::{Actor, StoreId};
 use orders::Answer;
-use platform::PageRequest;
-use serde::{Deserialize, Serialize};
+use platform::{Cursor, CursorRequest, PageRequest};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
 
-use crate::problem::IDEMPOTENT_REPLAYED;
+use crate::Api;
+use crate::problem::{IDEMPOTENT_REPLAYED, Problem};
 
 /// Told on every answer about a person's own things.
 pub(crate) const PRIVATE: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-store");
@@ -39,6 +42,72 @@ impl PageQuery {
             page: self.page.unwrap_or(1),
             per_page: self.per_page.unwrap_or(PageRequest::DEFAULT_PER_PAGE),
         }
+    }
+}
+
+/// Which slice of a list.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SliceQuery {
+    /// How many, from 1 to 100.
+    #[garde(inner(range(min = 1, max = PageRequest::MAX_PER_PAGE)))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    first: Option<u32>,
+    /// The `end_cursor` of the page before.
+    #[garde(skip)]
+    after: Option<String>,
+}
+
+impl SliceQuery {
+    pub(crate) fn request(&self) -> CursorRequest {
+        slice(self.first, self.after.as_deref())
+    }
+}
+
+/// The slice that a query asks for.
+pub(crate) fn slice(first: Option<u32>, after: Option<&str>) -> CursorRequest {
+    CursorRequest {
+        first: first.unwrap_or(PageRequest::DEFAULT_PER_PAGE),
+        after: after.map(Cursor::presented),
+    }
+}
+
+/// Reads a field that may be left out, and that null empties.
+pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// An answer about a person's own things.
+pub(crate) fn private<T: Serialize>(value: &T) -> Response {
+    ([PRIVATE], axum::Json(value)).into_response()
+}
+
+/// An answer about a thing that counts its versions.
+pub(crate) fn versioned<T: Serialize>(value: &T, version: i64) -> Response {
+    ([PRIVATE, (header::ETAG, format!("\"{version}\"").as_str())], axum::Json(value)).into_response()
+}
+
+/// There is nothing to say but that it was done.
+pub(crate) fn done() -> Response {
+    (StatusCode::NO_CONTENT, [PRIVATE]).into_response()
+}
+
+/// Taken; what comes of it is not told.
+pub(crate) fn accepted() -> Response {
+    (StatusCode::ACCEPTED, [PRIVATE], axum::Json(serde_json::json!({"status": "accepted"}))).into_response()
+}
+
+/// The id of a store that is named by its id or slug, as far as the actor may see it.
+pub(crate) async fn store_id(api: &Api, actor: &Actor, named: &str) -> Result<StoreId, Problem> {
+    let key = named.parse().map_err(|_| CatalogError::StoreNotFound)?;
+    match key {
+        Key::Id(id) => Ok(id),
+        Key::Slug(_) => Ok(api.catalog.store(actor, &key).await?.id),
     }
 }
 
