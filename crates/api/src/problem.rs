@@ -92,6 +92,14 @@ impl Problem {
         )
     }
 
+    /// What a client that was not recognised should show (RFC 6750, 3).
+    fn challenge(&self) -> &'static str {
+        match self.code.as_str() {
+            "identity/bad_credential" => "Bearer realm=\"souk\", error=\"invalid_token\"",
+            _ => "Bearer realm=\"souk\"",
+        }
+    }
+
     /// Renders the problem as the answer to this request.
     pub(crate) fn render(&self, instance: &str, request_id: &str, trace_id: &str) -> Response {
         let body = ProblemBody {
@@ -114,6 +122,9 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge()));
         }
         if self.replayed {
             headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -70,6 +70,11 @@ impl TestApp {
         App::new(database, self.app.sources.clone(), self.settings())
     }
 
+    /// Where it is reached.
+    pub const fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The usual settings, as those of a node at this address.
     pub fn settings(&self) -> Settings {
         Settings { identity: settings_of_identity(&self.base), orders: orders::Settings::default() }

@@ -7,10 +7,13 @@ mod app;
 mod database;
 mod factory;
 mod http;
+mod mailshim;
+mod people;
 mod time_and_chance;
 
 pub use app::TestApp;
 pub use database::TestDatabase;
 pub use factory::{NewProduct, address, product, purchase, variant};
 pub use http::Answer;
+pub use people::{PASSWORD, Person};
 pub use time_and_chance::{FakeClock, SeededEntropy};
