@@ -102,7 +102,12 @@ pub(crate) async fn sign(
 pub(crate) async fn verify(parts: &Parts, token: &Secret) -> Result<Claims, Error> {
     let header = jsonwebtoken::decode_header(token.expose()).map_err(|_| Error::BadCredential)?;
     let kid: KeyId = header.kid.as_deref().and_then(|kid| kid.parse().ok()).ok_or(Error::BadCredential)?;
-    let known = keys(parts).await?;
+    let mut known = keys(parts).await?;
+    if !known.iter().any(|key| key.id == kid) {
+        // Another node may have made it a moment ago.
+        parts.database.changes().apply(&[SIGNING_KEYS]);
+        known = keys(parts).await?;
+    }
     let now = parts.sources.now();
     let key = known
         .iter()
@@ -201,6 +206,8 @@ async fn add(parts: &Parts, signs_from: OffsetDateTime, only_first: bool) -> Res
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(there) = newest.filter(|_| only_first) {
+        // Another node was first, and its word may still be on the way.
+        parts.database.changes().apply(&[SIGNING_KEYS]);
         return Ok(there);
     }
     let last_token_ends = signs_from + parts.settings.access_token_lifetime + Duration::minutes(1);

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::app::{self, App};
 use crate::config::Config;
-use crate::demo;
+use crate::demo::{self, people};
 use crate::session::Session;
 
 /// How long requests in flight may take once Souk is told to stop.
@@ -189,6 +189,16 @@ fn greet(settings: &Settings) {
   Stop: Ctrl-C
 "
     );
+    if settings.demo {
+        println!(
+            "  Sign in as {} (buys), kiln-and-kin@demo.example (sells) or {} (runs the
+  marketplace), all with the password: {}
+",
+            people::BUYER,
+            people::OPERATOR,
+            people::PASSWORD
+        );
+    }
 }
 
 fn amount(count: i64) -> f64 {

@@ -4,7 +4,7 @@ use platform::{Cursor, CursorRequest, Email, Slice};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::profile::load_all;
+use super::profile::{hold, load_all};
 use super::{Directory, User, email_key, load};
 use crate::sessions::end_all;
 use crate::{Actor, Error, Parts, Permission, PlatformRole, UserId};
@@ -65,7 +65,7 @@ pub(super) async fn set_role(
     actor.require_platform(Permission::RolesWrite)?;
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
-    let before = load(&mut tx, id).await?;
+    let before = hold(&mut tx, id).await?;
     if before.role == role {
         return Ok(before);
     }

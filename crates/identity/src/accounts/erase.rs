@@ -5,7 +5,8 @@ use platform::{Secret, Tx};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Exported, addresses, load, password};
+use super::profile::hold;
+use super::{Exported, addresses, password};
 use crate::events::{Notice, SecurityNoticed, UserDeleted};
 use crate::sessions::end_all;
 use crate::{Accounts, Actor, Credential, Error, Federation, Parts, Service, Sessions, StoreId, UserId};
@@ -34,7 +35,7 @@ pub(super) async fn delete(parts: &Parts, actor: &Actor, password: Option<&Secre
     };
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
-    let user = load(&mut tx, id).await?;
+    let user = hold(&mut tx, id).await?;
     if user.role == Some(crate::PlatformRole::Operator) {
         super::directory::keep_an_operator(&mut tx, id).await?;
     }

@@ -78,6 +78,15 @@ pub(crate) async fn load(connection: &mut PgConnection, id: UserId) -> Result<Us
     load_all(connection, &[id]).await?.pop().ok_or(Error::UserNotFound)
 }
 
+/// Makes changes of an account wait for each other, and whatever refers to it wait for them: a login that is opened
+/// while the account is deleted sees that it is gone.
+pub(super) async fn hold(connection: &mut PgConnection, id: UserId) -> Result<User, Error> {
+    sqlx::query!("SELECT id FROM identity.users WHERE id = $1 FOR UPDATE", id.uuid())
+        .fetch_optional(&mut *connection)
+        .await?;
+    load(connection, id).await
+}
+
 pub(super) async fn me(parts: &Parts, actor: &Actor) -> Result<User, Error> {
     let user = actor.person()?;
     load(&mut *parts.database.pool().acquire().await?, user).await

@@ -14,6 +14,7 @@ use platform::{Currency, Money, PageRequest, Slug};
 
 use super::content::{self, Demo, Product, Store};
 use super::drawing::{product_svg, store_svg};
+use super::people;
 use crate::app::App;
 
 /// Fills in the demo data if the database is empty; a filling that was interrupted is taken up again.
@@ -28,7 +29,7 @@ pub(crate) async fn fill_if_empty(app: &App, media: &Path) -> anyhow::Result<()>
             return Ok(());
         }
         if is_stocked(app, last).await? {
-            return Ok(());
+            return settle(app, &demo).await;
         }
     }
     let categories = put_categories(app, &demo).await?;
@@ -39,8 +40,20 @@ pub(crate) async fn fill_if_empty(app: &App, media: &Path) -> anyhow::Result<()>
         };
         put_products(app, id, store, &categories).await?;
     }
+    settle(app, &demo).await?;
     app.dispatcher().drain().await?;
     tracing::info!(stores = demo.stores.len(), "the demo marketplace is ready");
+    Ok(())
+}
+
+/// Gives the marketplace its people.
+async fn settle(app: &App, demo: &Demo) -> anyhow::Result<()> {
+    people::put_people(app).await?;
+    for store in &demo.stores {
+        if let Some(id) = find(app, store).await? {
+            people::put_owner(app, id, &store.slug, &store.name).await?;
+        }
+    }
     Ok(())
 }
 

@@ -2,5 +2,6 @@
 mod content;
 mod drawing;
 mod fill;
+pub(crate) mod people;
 
 pub(crate) use fill::fill_if_empty;

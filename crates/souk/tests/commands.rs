@@ -1,0 +1,103 @@
+//! What is done at the server's own shell: accounts, roles and keys, beside a running program and without one.
+#![expect(clippy::unwrap_used, reason = "helpers outside of tests")]
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A data folder that the account which runs a root's PostgreSQL can reach.
+fn data_folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("souk-test-")
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir_in("/tmp")
+        .unwrap()
+}
+
+/// Runs a command of the program on this data folder: whether it went well, and what it said.
+fn souk(data: &Path, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", data)
+        .env("SOUK_DATA_DIR", data)
+        .current_dir(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(programs) = std::env::var_os("SOUK_POSTGRES_BIN") {
+        command.env("SOUK_POSTGRES_BIN", programs);
+    }
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let said = [stdout, stderr].concat();
+    (status.success(), String::from_utf8(said).unwrap())
+}
+
+/// An operator is made, promoted and helped without anybody having signed in.
+#[test]
+fn accounts_are_made_and_helped() {
+    let folder = data_folder();
+    let data = folder.path();
+    let create =
+        ["user", "create", "ada@example.com", "--name", "Ada", "--role", "operator", "--password-stdin"];
+    let (weak, said) = souk(data, &create, "password1\n");
+    assert!(!weak && said.contains("too easy to guess") && !said.contains("password1"), "{said}");
+    let (made, said) = souk(data, &create, "planted-correct-horse\n");
+    assert!(made && !said.contains("planted"), "{said}");
+    let (again, said) = souk(data, &create, "planted-correct-horse\n");
+    assert!(!again && said.contains("has an account already"), "{said}");
+    // Without one, a password is made and printed.
+    let (made, said) = souk(data, &["user", "create", "bob@example.com", "--name", "Bob"], "");
+    assert!(made && said.lines().any(|line| line.starts_with("Password   ") && line.len() > 40), "{said}");
+    let (last, said) = souk(data, &["user", "promote", "ada@example.com", "--role", "none"], "");
+    assert!(!last && said.contains("at least one operator"), "{said}");
+    let (promoted, said) = souk(data, &["user", "promote", "bob@example.com", "--role", "operator"], "");
+    assert!(promoted && said.contains("operator"), "{said}");
+    let (reset, said) = souk(data, &["user", "reset", "bob@example.com", "--second-factors"], "");
+    assert!(reset && said.contains("http://127.0.0.1:3000/account/reset?token="), "{said}");
+    let (unknown, said) = souk(data, &["user", "reset", "eve@example.com"], "");
+    assert!(!unknown && said.contains("no such user"), "{said}");
+    assert!(souk(data, &["verify"], "").0);
+}
+
+/// Keys of programs are made, listed without their secrets, and ended; signing keys rotate.
+#[test]
+fn keys_are_made_and_ended() {
+    let folder = data_folder();
+    let data = folder.path();
+    let (made, said) = souk(
+        data,
+        &["apikey", "create", "--name", "Night job", "--scope", "audit:read", "--scope", "users:read"],
+        "",
+    );
+    let word = |name: &str| {
+        let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{said}"));
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert!(made, "{said}");
+    let (id, key) = (word("Id"), word("Key"));
+    assert!(key.starts_with("sk_"), "{said}");
+    let (listed, said) = souk(data, &["apikey", "list"], "");
+    assert!(
+        listed && said.contains(&id) && said.contains("audit:read users:read") && !said.contains(&key),
+        "{said}"
+    );
+    let (unknown, said) = souk(data, &["apikey", "create", "--name", "X", "--scope", "everything"], "");
+    assert!(!unknown && said.contains("everything"), "{said}");
+    assert!(souk(data, &["apikey", "revoke", &id], "").0);
+    let (again, said) = souk(data, &["apikey", "revoke", &id], "");
+    assert!(!again && said.contains("no such API key"), "{said}");
+    let (rotated, said) = souk(data, &["keys", "rotate"], "");
+    assert!(rotated && said.contains("signs from"), "{said}");
+    let (dropped, said) = souk(data, &["keys", "rotate", "--now"], "");
+    assert!(dropped && said.contains("no longer believed"), "{said}");
+    assert!(souk(data, &["verify"], "").0);
+}

@@ -1,0 +1,140 @@
+//! Who and what there is when the probe begins: two stores with their people, a buyer with their things, officials.
+
+use std::collections::BTreeMap;
+
+use identity::{PlatformRole, StoreId, StoreRole};
+use platform::Currency;
+use serde_json::{Value, json};
+use testkit::{NewProduct, Person, TestApp};
+
+pub(crate) struct Scene {
+    /// A buyer, whose things the others try to get at.
+    pub(crate) ada: Person,
+    /// Another buyer.
+    pub(crate) buyer: Person,
+    /// Of the store.
+    pub(crate) owner: Person,
+    /// One of each role in the store.
+    pub(crate) members: BTreeMap<StoreRole, Person>,
+    /// Of another store.
+    pub(crate) other_owner: Person,
+    pub(crate) operator: Person,
+    pub(crate) support: Person,
+    /// An operator who has shown no second factor.
+    pub(crate) bare_operator: Person,
+    /// `Bearer sk_…` of the store, with a scope that no route of the table asks for.
+    pub(crate) store_key: String,
+    /// Opens ada's cart as a guest.
+    pub(crate) cart_token: String,
+    /// What stands for the names in braces.
+    names: BTreeMap<&'static str, String>,
+}
+
+impl Scene {
+    pub(crate) async fn set(test: &TestApp) -> Self {
+        let store = test.store("shop", Currency::GBP).await;
+        let elsewhere = test.store("elsewhere", Currency::GBP).await;
+        let variant = test.product(NewProduct { stock: 100, ..NewProduct::default() }).await;
+        let product = test.get("/api/v1/products/teapot", &[]).await.json["id"].as_str().unwrap().to_owned();
+        let (ada, buyer) = (test.person("ada").await, test.person("buyer").await);
+        let owner = test.member("owner", store, StoreRole::Owner).await;
+        let other_owner = test.member("rival", elsewhere, StoreRole::Owner).await;
+        let mut members = BTreeMap::from([(StoreRole::Owner, owner.clone())]);
+        for role in StoreRole::ALL.into_iter().filter(|role| *role != StoreRole::Owner) {
+            members.insert(role, test.member(&role.as_str().replace('_', "-"), store, role).await);
+        }
+        let mut scene = Self {
+            operator: test.trusted("operator", PlatformRole::Operator).await,
+            support: test.trusted("support", PlatformRole::Support).await,
+            bare_operator: test.official("bare", PlatformRole::Operator).await,
+            ada,
+            buyer,
+            owner,
+            members,
+            other_owner,
+            store_key: String::new(),
+            cart_token: String::new(),
+            names: BTreeMap::new(),
+        };
+        scene.names.insert("store", store.to_string());
+        scene.names.insert("product", product);
+        scene.names.insert("variant", variant.to_string());
+        scene.names.insert("user", scene.ada.id.to_string());
+        scene.furnish(test, store).await;
+        scene
+    }
+
+    /// What is made through the API.
+    async fn furnish(&mut self, test: &TestApp, store: StoreId) {
+        // A key with one scope, which the probe's routes do not ask for.
+        let key = json!({"kind": "secret", "name": "Probe", "scopes": ["finance:write"]});
+        let keys = format!("/api/v1/stores/{store}/api_keys");
+        let made = test.post(&keys, &[self.owner.header()], &key).await;
+        self.store_key = format!("Bearer {}", made.json["key"].as_str().unwrap());
+        let spare = test.post(&keys, &[self.owner.header()], &key).await;
+        self.name("store_key", &spare.json["id"]);
+        let platform = json!({"kind": "secret", "name": "Probe", "scopes": ["audit:read"]});
+        let spare = test.post("/api/v1/api_keys", &[self.operator.header()], &platform).await;
+        self.name("platform_key", &spare.json["id"]);
+        let invite = json!({"email": "somebody@example.com", "role": "staff"});
+        let path = format!("/api/v1/stores/{store}/invitations");
+        let invited = test.post(&path, &[self.owner.header()], &invite).await;
+        self.name("invitation", &invited.json["id"]);
+        self.names.insert("member", self.members[&StoreRole::ReadOnly].id.to_string());
+        let address = json!({"address": testkit::address()});
+        let kept = test.post("/api/v1/users/me/addresses", &[self.ada.header()], &address).await;
+        self.name("address", &kept.json["id"]);
+        test.person("ada").await;
+        let sessions = test.get("/api/v1/users/me/sessions", &[self.ada.header()]).await;
+        let other =
+            sessions.json["data"].as_array().unwrap().iter().find(|session| session["current"] == false);
+        self.name("session", &other.unwrap()["id"]);
+        // A guest's cart, and an order made of another one with the same token's cart.
+        let cart = test.post("/api/v1/carts", &[], &json!({})).await;
+        cart.json["token"].as_str().unwrap().clone_into(&mut self.cart_token);
+        self.name("cart", &cart.json["id"]);
+        let headers = [("x-cart-token", self.cart_token.as_str())];
+        let items = format!("/api/v1/carts/{}/items", self.names["cart"]);
+        let body = json!({"variant_id": self.names["variant"], "quantity": 1});
+        let with_line = test.post(&items, &headers, &body).await;
+        let line = with_line.json["lines"][0]["id"].clone();
+        self.name("line", &line);
+    }
+
+    pub(crate) fn name(&mut self, name: &'static str, id: &Value) {
+        let id = id.as_str().unwrap_or_else(|| panic!("{name} is not there")).to_owned();
+        self.names.insert(name, id);
+    }
+
+    pub(crate) fn id(&self, name: &str) -> &str {
+        self.names.get(name).unwrap_or_else(|| panic!("there is no {name}"))
+    }
+
+    /// The path with ids in place of the names in braces. `{id}` is what the path is about.
+    pub(crate) fn fill(&self, path: &str) -> String {
+        let mut filled = path.to_owned();
+        for (name, subject) in [
+            ("/stores/{id}", "store"),
+            ("/products/{id}", "product"),
+            ("/users/{id}", "user"),
+            ("/carts/{id}", "cart"),
+            ("/orders/{id}", "order"),
+            ("/addresses/{id}", "address"),
+            ("/sessions/{id}", "session"),
+            ("/categories/{id}", "category"),
+            ("/passkeys/{id}", "passkey"),
+            ("{line_id}", "line"),
+            ("{user_id}", "member"),
+            ("{invitation_id}", "invitation"),
+            ("/api/v1/api_keys/{key_id}", "platform_key"),
+            ("{key_id}", "store_key"),
+        ] {
+            if filled.contains(name) {
+                let place = name.find('{').unwrap_or_default();
+                filled = filled.replace(name, &format!("{}{}", &name[..place], self.id(subject)));
+            }
+        }
+        assert!(!filled.contains('{'), "{path}: say what stands for the name in braces");
+        filled
+    }
+}
