@@ -5,6 +5,7 @@ use std::time::Duration;
 use platform::audit::Origin;
 use platform::{Email, Secret, Tx};
 
+use super::profile::hold;
 use super::{NewAccount, email_key, load};
 use crate::events::{
     EmailChangeRequested, EmailToBeVerified, Notice, SecurityNoticed, VerificationRequested,
@@ -177,7 +178,7 @@ pub(super) async fn confirm_change(parts: &Parts, origin: &Origin, token: &Secre
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
     let (id, email) = take_token(parts, &mut tx, Mailed::ChangeEmail, token).await?;
-    let old = load(&mut tx, id).await?;
+    let old = hold(&mut tx, id).await?;
     let key = email_key(&email);
     // An account that never showed the mailbox to be its own does not keep the address from whoever has.
     let squatter = sqlx::query_scalar!(

@@ -6,6 +6,7 @@ use platform::audit::Origin;
 use platform::{Email, Secret, Tx};
 
 use super::email::{Mailed, forget_tokens, new_token, take_token};
+use super::profile::hold;
 use super::{email_key, load};
 use crate::events::{Notice, PasswordResetReady, PasswordResetRequested, SecurityNoticed};
 use crate::sessions::{end_all, rotate};
@@ -46,6 +47,7 @@ pub(super) async fn change(
     let hash = parts.passwords.hash(new).await;
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
+    hold(&mut tx, id).await?;
     set(parts, &mut tx, &user, &hash).await?;
     let session = match actor.principal().map(|principal| principal.credential) {
         Some(Credential::Session(session)) => Some(session),
@@ -133,6 +135,7 @@ pub(super) async fn reset(
     let hash = parts.passwords.hash(password).await;
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
+    hold(&mut tx, user.id).await?;
     let (id, email) = take_token(parts, &mut tx, Mailed::ResetPassword, token).await?;
     set(parts, &mut tx, &user, &hash).await?;
     // Whoever reads the mailbox has shown that it is theirs.
@@ -162,7 +165,7 @@ pub(super) async fn reset_by_shell(
     }
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
-    let user = load(&mut tx, id).await?;
+    let user = hold(&mut tx, id).await?;
     let token = new_token(parts, &mut tx, id, Mailed::ResetPassword, user.email.as_str(), RESET_TIME).await?;
     if second_factors {
         crate::factors::remove_all(&mut tx, id).await?;

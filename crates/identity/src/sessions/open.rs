@@ -46,6 +46,8 @@ pub(crate) async fn open(
     )
     .execute(&mut *tx)
     .await?;
+    // Whoever deletes the account, or ends its logins, came before or waits for this one.
+    accounts::load(&mut tx, user.id).await?;
     let device = know_device(parts, &mut tx, &user, client).await?;
     let refresh_token = match cookie {
         Some(_) => None,
