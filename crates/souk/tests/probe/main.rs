@@ -63,7 +63,20 @@ fn visitors(scene: &Scene, route: &Route) -> Vec<(Visitor, Outcome)> {
             all.push((anonymous(), Outcome::Denied));
             all.push((who("another buyer", &scene.buyer), Outcome::Denied));
             all.push((who("the other store's owner", &scene.other_owner), Outcome::Denied));
-            all.push((Visitor::new("its holder", &[("x-cart-token", &scene.cart_token)]), Outcome::LetIn));
+            let of_order = route.name.contains("/orders/{id}");
+            let token = if of_order { &scene.order_token } else { &scene.cart_token };
+            all.push((Visitor::new("its holder", &[("x-cart-token", token)]), Outcome::LetIn));
+        }
+        Access::Known => {
+            all.push((anonymous(), Outcome::SignIn));
+            all.push((forged(), Outcome::SignIn));
+            all.push((Visitor::new("a program", &[("authorization", &scene.store_key)]), Outcome::LetIn));
+            all.push((who("a buyer", &scene.buyer), Outcome::LetIn));
+        }
+        Access::SignedInWithSecret => {
+            all.push((anonymous(), Outcome::SignIn));
+            all.push((forged(), Outcome::SignIn));
+            all.push((Visitor::new("a program", &[("authorization", &scene.store_key)]), Outcome::Denied));
         }
         Access::Person => {
             all.push((anonymous(), Outcome::SignIn));

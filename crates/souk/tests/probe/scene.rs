@@ -26,6 +26,8 @@ pub(crate) struct Scene {
     pub(crate) store_key: String,
     /// Opens ada's cart as a guest.
     pub(crate) cart_token: String,
+    /// Opens ada's order as a guest.
+    pub(crate) order_token: String,
     /// What stands for the names in braces.
     names: BTreeMap<&'static str, String>,
 }
@@ -54,6 +56,7 @@ impl Scene {
             other_owner,
             store_key: String::new(),
             cart_token: String::new(),
+            order_token: String::new(),
             names: BTreeMap::new(),
         };
         scene.names.insert("store", store.to_string());
@@ -80,7 +83,8 @@ impl Scene {
         let path = format!("/api/v1/stores/{store}/invitations");
         let invited = test.post(&path, &[self.owner.header()], &invite).await;
         self.name("invitation", &invited.json["id"]);
-        self.names.insert("member", self.members[&StoreRole::ReadOnly].id.to_string());
+        let spare = test.member("spare", store, StoreRole::Staff).await;
+        self.names.insert("member", spare.id.to_string());
         let address = json!({"address": testkit::address()});
         let kept = test.post("/api/v1/users/me/addresses", &[self.ada.header()], &address).await;
         self.name("address", &kept.json["id"]);
@@ -89,7 +93,7 @@ impl Scene {
         let other =
             sessions.json["data"].as_array().unwrap().iter().find(|session| session["current"] == false);
         self.name("session", &other.unwrap()["id"]);
-        // A guest's cart, and an order made of another one with the same token's cart.
+        // A guest's cart, and an order that awaits payment, made of another one.
         let cart = test.post("/api/v1/carts", &[], &json!({})).await;
         cart.json["token"].as_str().unwrap().clone_into(&mut self.cart_token);
         self.name("cart", &cart.json["id"]);
@@ -97,8 +101,15 @@ impl Scene {
         let items = format!("/api/v1/carts/{}/items", self.names["cart"]);
         let body = json!({"variant_id": self.names["variant"], "quantity": 1});
         let with_line = test.post(&items, &headers, &body).await;
-        let line = with_line.json["lines"][0]["id"].clone();
-        self.name("line", &line);
+        self.name("line", &with_line.json["lines"][0]["id"]);
+        let other = test.post("/api/v1/carts", &[], &json!({})).await;
+        other.json["token"].as_str().unwrap().clone_into(&mut self.order_token);
+        let id = other.json["id"].as_str().unwrap();
+        let headers = [("x-cart-token", self.order_token.as_str()), ("idempotency-key", "the probe's order")];
+        test.post(&format!("/api/v1/carts/{id}/items"), &headers[..1], &body).await;
+        let order = json!({"cart_id": id, "email": "ada@example.com", "shipping": testkit::address()});
+        let placed = test.post("/api/v1/orders", &headers, &order).await;
+        self.name("order", &placed.json["id"]);
     }
 
     pub(crate) fn name(&mut self, name: &'static str, id: &Value) {
