@@ -27,8 +27,7 @@ impl AuditLog for Service {
         slice: &CursorRequest,
     ) -> Result<Slice<Recorded>, Error> {
         actor.require_platform(Permission::AuditRead)?;
-        let before = slice.after.as_ref().map(Cursor::decode::<i64>).transpose();
-        let before = before.map_err(|error| Error::invalid("after", "bad_cursor", error.to_string()))?;
+        let before = slice.after.as_ref().map(Cursor::decode::<i64>).transpose()?;
         let found = audit::entries(&self.0.database, filter, before, i64::from(slice.first) + 1).await?;
         Ok(Slice::of(found, slice.first, |entry| Cursor::encode(&entry.id)))
     }

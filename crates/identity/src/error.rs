@@ -1,5 +1,6 @@
 //! What can go wrong here.
 
+use platform::page::BadCursor;
 use platform::{Code, Detail, ServiceError};
 
 use crate::actor::Denied;
@@ -71,6 +72,9 @@ pub enum Error {
         /// For people.
         message: String,
     },
+    /// The cursor is none of this list.
+    #[error(transparent)]
+    Cursor(#[from] BadCursor),
     /// The actor's picture of the thing is out of date.
     #[error("it was changed meanwhile; read it again")]
     Stale,
@@ -117,7 +121,7 @@ impl ServiceError for Error {
                 Code::Forbidden
             }
             Self::TooManyAttempts(_) => Code::TooMany,
-            Self::WeakPassword(_) | Self::Invalid { .. } => Code::Invalid,
+            Self::WeakPassword(_) | Self::Invalid { .. } | Self::Cursor(_) => Code::Invalid,
             Self::BadToken => Code::Gone,
             Self::UserNotFound | Self::NotFound(_) | Self::UnknownProvider(_) => Code::NotFound,
             Self::EmailTaken
@@ -154,6 +158,7 @@ impl ServiceError for Error {
             Self::OwnsStores => "identity/owns_stores",
             Self::LastOperator => "identity/last_operator",
             Self::Invalid { .. } => "request/invalid_value",
+            Self::Cursor(_) => "request/bad_cursor",
             Self::Stale => "identity/changed_meanwhile",
             Self::UnknownProvider(_) => "identity/unknown_provider",
             Self::ProviderRefused(_) => "identity/provider_refused",
@@ -168,6 +173,7 @@ impl ServiceError for Error {
             Self::Denied(denied) => denied.details(),
             Self::WeakPassword(why) => vec![Detail::new("password", "weak", why.clone())],
             Self::Invalid { field, code, message } => vec![Detail::new(*field, *code, message.clone())],
+            Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
             _ => Vec::new(),
         }
     }

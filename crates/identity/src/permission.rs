@@ -317,6 +317,30 @@ mod tests {
         assert!("everything".parse::<Permission>().is_err());
     }
 
+    /// The table in docs/permissions.md is made of this file.
+    #[test]
+    fn the_documented_rights_are_these() {
+        let mark = |may: bool| if may { " x " } else { "   " };
+        let mut table = String::from("| permission |");
+        StoreRole::ALL.iter().for_each(|role| table.push_str(&format!(" {} |", role.as_str())));
+        PlatformRole::ALL.iter().for_each(|role| table.push_str(&format!(" {} |", role.as_str())));
+        table.push_str("\n|---|---|---|---|---|---|---|---|\n");
+        for permission in Permission::ALL {
+            table.push_str(&format!("| `{permission}` |"));
+            for role in StoreRole::ALL {
+                table.push_str(&format!("{}|", mark(role.permissions().contains(&permission))));
+            }
+            for role in PlatformRole::ALL {
+                let may = role.permissions().contains(&permission);
+                table.push_str(if may && permission.is_sensitive() { " 2 |" } else { mark(may) });
+                table.push_str(if may && permission.is_sensitive() { "" } else { "|" });
+            }
+            table.push('\n');
+        }
+        let documented = include_str!("../../../docs/permissions.md");
+        assert!(documented.contains(&table), "docs/permissions.md should have this table:\n{table}");
+    }
+
     /// Whoever only sees changes nothing.
     #[test]
     fn readers_do_not_write() {

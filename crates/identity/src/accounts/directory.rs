@@ -16,8 +16,7 @@ pub(super) async fn users(
     slice: &CursorRequest,
 ) -> Result<Slice<User>, Error> {
     actor.require_platform(Permission::UsersRead)?;
-    let after = slice.after.as_ref().map(Cursor::decode::<String>).transpose();
-    let after = after.map_err(|error| Error::invalid("after", "bad_cursor", error.to_string()))?;
+    let after = slice.after.as_ref().map(Cursor::decode::<String>).transpose()?;
     let query =
         who.query.as_deref().map(|query| query.trim().to_lowercase()).filter(|query| !query.is_empty());
     let id = query.as_deref().and_then(|query| query.parse::<UserId>().ok());
