@@ -1,45 +1,9 @@
 //! What is done at the server's own shell: accounts, roles and keys, beside a running program and without one.
 #![expect(clippy::unwrap_used, reason = "helpers outside of tests")]
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+mod program;
 
-use tempfile::TempDir;
-
-/// A data folder that the account which runs a root's PostgreSQL can reach.
-fn data_folder() -> TempDir {
-    tempfile::Builder::new()
-        .prefix("souk-test-")
-        .permissions(Permissions::from_mode(0o711))
-        .tempdir_in("/tmp")
-        .unwrap()
-}
-
-/// Runs a command of the program on this data folder: whether it went well, and what it said.
-fn souk(data: &Path, arguments: &[&str], input: &str) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("HOME", data)
-        .env("SOUK_DATA_DIR", data)
-        .current_dir(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some(programs) = std::env::var_os("SOUK_POSTGRES_BIN") {
-        command.env("SOUK_POSTGRES_BIN", programs);
-    }
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-    let said = [stdout, stderr].concat();
-    (status.success(), String::from_utf8(said).unwrap())
-}
+use program::{data_folder, told as souk};
 
 /// An operator is made, promoted and helped without anybody having signed in.
 #[test]
