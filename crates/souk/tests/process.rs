@@ -3,14 +3,12 @@
 
 mod program;
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use program::{Server, data_folder, free_port, output, souk};
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use testkit::address;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
