@@ -9,6 +9,10 @@ const CATEGORY: &str = "01a1fa8f-9650-7f3a-b0a4-6f6d8c1e9b02";
 const CART: &str = "01a1fa95-2b40-7d11-8c27-94a1e6d0f315";
 const LINE: &str = "01a1fa95-2b77-7e4c-a0f9-1d2c3b4a5968";
 const ORDER: &str = "01a1fa97-51ad-7a33-82e0-aac648a145b8";
+const USER: &str = "01a1fa8e-40d2-7c55-9b3f-6a1e0c9d8f27";
+const PASSKEY: &str = "01a1fa91-03b7-7e26-84aa-5d7c2f1b9e60";
+const KEY: &str = "rJ2a8m0Qe1Vt4bXo9yLwZg";
+const CHALLENGE: &str = "hV3nq0pZ8sXr5Ld1tJ7uYwC2mK9eB4gA6fQoTiRzNcE";
 const IMAGE: &str = "https://market.example/media/demo/last-ten-teapot.svg";
 
 /// An example of a schema that is the body of a request or of an answer.
@@ -39,6 +43,59 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "Slice_Product" => json!({
             "data": [product()],
             "page_info": {"has_next_page": true, "end_cursor": "eyJzb3J0IjoibmV3ZXN0In0"}
+        }),
+        _ => return of_factors(schema),
+    })
+}
+
+/// Those of second factors.
+fn of_factors(schema: &str) -> Option<Value> {
+    let assertion = json!({
+        "id": KEY, "rawId": KEY, "type": "public-key", "clientExtensionResults": {},
+        "response": {"clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0In0", "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4",
+                     "signature": "MEUCIQD3", "userHandle": "AaH6j5cCex6NVT8MbB8qEA"}
+    });
+    let passkey = json!({
+        "id": PASSKEY, "name": "Ada's phone", "created_at": "2026-11-20T09:10:00Z", "last_used_at": null
+    });
+    let codes = json!(["7k2m-q0zx-41vd-hn8p", "b3xw-9t5e-rc06-ymj1"]);
+    Some(match schema {
+        "SecondFactorStatus" => json!({"totp": true, "passkeys": [passkey], "recovery_codes_left": 10}),
+        "PasskeyInfo" => passkey,
+        "TotpSecret" => json!({
+            "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+            "otpauth_uri": "otpauth://totp/Souk:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Souk"
+        }),
+        "TotpCode" | "RemoveTotp" => json!({"code": "287082"}),
+        "RecoveryCodes" => json!({"recovery_codes": codes}),
+        "PasskeyChallenge" => json!({
+            "challenge": CHALLENGE,
+            "options": {"publicKey": {"challenge": "Wd2vZ3JrM0pQ", "rpId": "market.example", "userVerification": "required"}}
+        }),
+        "NewPasskey" => json!({
+            "challenge": CHALLENGE, "name": "Ada's phone",
+            "credential": {
+                "id": KEY, "rawId": KEY, "type": "public-key", "clientExtensionResults": {},
+                "response": {"clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIn0", "attestationObject": "o2NmbXRkbm9uZQ"}
+            }
+        }),
+        "CreatedPasskey" => json!({"passkey": passkey, "recovery_codes": codes}),
+        "RenamePasskey" => json!({"name": "Ada's phone"}),
+        "CompleteLogin" => json!({"challenge": CHALLENGE, "totp": "287082", "session": "browser"}),
+        "LoginChallenge" => json!({"challenge": CHALLENGE}),
+        "PasskeyLogin" => json!({"challenge": CHALLENGE, "credential": assertion, "session": "browser"}),
+        "StepUp" => json!({"totp": "287082"}),
+        "SignedInBody" => json!({
+            "status": "signed_in",
+            "user": {
+                "id": USER, "email": "ada@example.com", "email_verified": true, "name": "Ada Lovelace", "locale": "en-GB",
+                "currency": "GBP", "preferences": {"order_email": true, "marketing_email": false}, "role": null,
+                "memberships": [{"store_id": STORE, "role": "owner"}], "has_password": true, "has_second_factor": true,
+                "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"
+            },
+            "session_id": "01a1fa92-6c41-7d0e-b1c6-2f9a0d5e7b31", "device_token": CHALLENGE,
+            "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExZmE4ZSJ9.c2ln", "token_type": "Bearer", "expires_in": 900,
+            "refresh_token": CHALLENGE
         }),
         _ => return None,
     })

@@ -26,7 +26,8 @@ use crate::{Api, assets, examples};
         (name = "Checkout", description = "From a cart to a paid order, exactly once."),
         (name = "Accounts", description = "Signing in and out, and what belongs to an account."),
         (name = "Stores", description = "Running a store: its team, its keys, its goods."),
-        (name = "Operators", description = "Running the marketplace. Money and roles need a second factor.")
+        (name = "Operators", description = "Running the marketplace. Money and roles need a second factor."),
+        (name = "Second factors", description = "Authenticator apps, recovery codes and passkeys.")
     )
 )]
 struct Document;

@@ -94,6 +94,24 @@ pub(crate) async fn attempt<T: DeserializeOwned>(
     Ok(Challenge { user_id: row.user_id, state })
 }
 
+/// Whose challenge it is, without an attempt at it.
+///
+/// # Errors
+/// As of [`attempt`].
+pub(crate) async fn look(parts: &Parts, purpose: Purpose, secret: &Secret) -> Result<Option<UserId>, Error> {
+    sqlx::query_scalar!(
+        r#"SELECT user_id AS "user_id: UserId" FROM identity.challenges
+           WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND attempts < $4"#,
+        secret.hash(),
+        purpose.as_str(),
+        parts.sources.now(),
+        MAX_ATTEMPTS,
+    )
+    .fetch_optional(parts.database.pool())
+    .await?
+    .ok_or(Error::BadToken)
+}
+
 /// Ends a challenge in the transaction that does what it was for; it is good once.
 ///
 /// # Errors

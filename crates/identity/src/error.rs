@@ -26,6 +26,9 @@ pub enum Error {
     /// A second factor is wrong.
     #[error("the code is wrong, or was used already")]
     WrongCode,
+    /// A passkey is none of theirs, or did not answer what it was asked.
+    #[error("the passkey was not accepted")]
+    WrongPasskey,
     /// Too many wrong guesses.
     #[error("too many wrong attempts; try again in {0} s")]
     TooManyAttempts(u32),
@@ -117,9 +120,11 @@ impl ServiceError for Error {
         match self {
             Self::Denied(denied) => denied.code(),
             Self::BadCredential | Self::LoginFailed | Self::RefreshReused => Code::Unauthenticated,
-            Self::WrongPassword | Self::NoPassword | Self::WrongCode | Self::MoreThanOwn(_) => {
-                Code::Forbidden
-            }
+            Self::WrongPassword
+            | Self::NoPassword
+            | Self::WrongCode
+            | Self::WrongPasskey
+            | Self::MoreThanOwn(_) => Code::Forbidden,
             Self::TooManyAttempts(_) => Code::TooMany,
             Self::WeakPassword(_) | Self::Invalid { .. } | Self::Cursor(_) => Code::Invalid,
             Self::BadToken => Code::Gone,
@@ -145,6 +150,7 @@ impl ServiceError for Error {
             Self::WrongPassword => "identity/wrong_password",
             Self::NoPassword => "identity/no_password",
             Self::WrongCode => "identity/wrong_code",
+            Self::WrongPasskey => "identity/wrong_passkey",
             Self::TooManyAttempts(_) => "identity/too_many_attempts",
             Self::WeakPassword(_) => "identity/weak_password",
             Self::BadToken => "identity/token_not_valid",

@@ -41,8 +41,8 @@ pub use api_keys::{ApiKey, ApiKeyKind, ApiKeys, NewApiKey};
 pub use audit_log::AuditLog;
 pub use error::Error;
 pub use factors::{
-    EnrolledTotp, FactorMethod, PasskeyInfo, PasskeyMark, PasskeyStart, SecondFactorStatus, SecondFactors,
-    TotpEnrolment,
+    EnrolledPasskey, EnrolledTotp, FactorMethod, PasskeyInfo, PasskeyMark, PasskeyStart, Proof,
+    SecondFactorStatus, SecondFactors, TotpEnrolment,
 };
 pub use federation::{Begun, ExternalAccount, Federation, Finished, ProviderInfo};
 pub use permission::{Permission, PlatformRole, StoreRole};

@@ -171,6 +171,7 @@ fn fits(document: &Value, schema: &Value, example: &Value, place: &str) {
             Value::String(_) => "string",
             Value::Number(_) => "integer",
             Value::Bool(_) => "boolean",
+            Value::Object(_) => "object",
             _ => "null",
         };
         assert_eq!(found, kind, "{place}: {example}");
@@ -250,7 +251,7 @@ async fn the_api_describes_itself() {
                 }
             }
             for (status, response) in responses {
-                if status == "304" {
+                if matches!(status.as_str(), "204" | "304") {
                     continue;
                 }
                 let mut content = response["content"].as_object().unwrap().iter();

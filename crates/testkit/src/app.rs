@@ -36,13 +36,22 @@ impl TestApp {
     /// # Panics
     /// When it can not be started.
     pub async fn with(settings: orders::Settings) -> Self {
+        Self::at("127.0.0.1", settings).await
+    }
+
+    /// Starts the application under a name instead of an address: passkeys need one.
+    pub async fn at_localhost() -> Self {
+        Self::at("localhost", orders::Settings::default()).await
+    }
+
+    async fn at(host: &str, settings: orders::Settings) -> Self {
         let database = TestDatabase::create().await;
         let clock = Arc::new(FakeClock::default());
         let sources = Sources::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::default()));
         let media = tempfile::tempdir().expect("a folder for pictures");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        let base = Url::parse(&format!("http://{address}")).expect("an address is a URL");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let base = Url::parse(&format!("http://{host}:{port}")).expect("an address is a URL");
         let modules = Settings { identity: settings_of_identity(&base), orders: settings };
         let app = App::new(database.database.clone(), sources, modules);
         let settings = api::Settings {
@@ -59,6 +68,11 @@ impl TestApp {
         Self { app, clock, base, client, database, stop, media }
     }
 
+    /// Where it is reached.
+    pub const fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Another node on the same database: modules of its own, nothing shared in memory.
     ///
     /// # Panics
@@ -68,11 +82,6 @@ impl TestApp {
             .await
             .expect("the test's database answers");
         App::new(database, self.app.sources.clone(), self.settings())
-    }
-
-    /// Where it is reached.
-    pub const fn base(&self) -> &Url {
-        &self.base
     }
 
     /// The usual settings, as those of a node at this address.

@@ -6,8 +6,10 @@ pub(crate) mod auth;
 mod basket;
 mod carts;
 mod categories;
+mod factors;
 mod orders;
 mod products;
+mod second_step;
 mod sessions;
 mod shared;
 mod stores;
@@ -36,4 +38,6 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(team::router())
         .merge(api_keys::router())
         .merge(audit::router())
+        .merge(factors::router())
+        .merge(second_step::router())
 }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{Actor, Error, FactorMethod, Parts, Service, SessionId, User};
 
 pub(crate) use devices::{end_all, revoke_row};
-pub(crate) use login::first_factor_shown;
+pub(crate) use login::{FirstFactor, first_factor_shown};
 pub(crate) use open::{open, rotate};
 
 /// Marks ids of sessions.

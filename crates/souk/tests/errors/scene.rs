@@ -59,7 +59,7 @@ impl Scene {
             "cart_id": self.cart, "email": "ada@example.com", "shipping": whole, "billing": whole, "payment": card
         });
         let (cart, line) = (&self.cart, &self.line);
-        vec![
+        let mut operations: Vec<(Method, &str, String, &str, Value)> = vec![
             (Method::POST, "/api/v1/carts", "/api/v1/carts".into(), &self.token, json!({"currency": "GBP"})),
             (
                 Method::POST,
@@ -97,7 +97,12 @@ impl Scene {
                 &self.order_token,
                 card,
             ),
-        ]
+        ];
+        operations.extend(of_factors().map(|(method, path, body)| {
+            let real = path.replace("{id}", "01a1fa91-03b7-7e26-84aa-5d7c2f1b9e60");
+            (method, path, real, self.token.as_str(), body)
+        }));
+        operations
     }
 
     /// Sends raw bytes as JSON, under a new key each time.
@@ -112,6 +117,33 @@ impl Scene {
 }
 
 /// The text of a JSON value.
+/// The operations of second factors that take a body.
+fn of_factors() -> [(Method, &'static str, Value); 9] {
+    let credential =
+        json!({"id": "AA", "rawId": "AA", "type": "public-key", "response": {"clientDataJSON": "AA"}});
+    let answer = json!({"challenge": "x", "credential": credential});
+    let code = json!({"code": "123456"});
+    [
+        (Method::POST, "/api/v1/users/me/second_factors/totp/confirm", code.clone()),
+        (Method::POST, "/api/v1/users/me/second_factors/totp/remove", code),
+        (
+            Method::POST,
+            "/api/v1/users/me/second_factors/passkeys",
+            json!({"challenge": "x", "name": "phone", "credential": credential}),
+        ),
+        (Method::PATCH, "/api/v1/users/me/second_factors/passkeys/{id}", json!({"name": "phone"})),
+        (
+            Method::POST,
+            "/api/v1/auth/login/second_factor",
+            json!({"challenge": "x", "totp": "123456", "session": "browser"}),
+        ),
+        (Method::POST, "/api/v1/auth/login/second_factor/passkey", json!({"challenge": "x"})),
+        (Method::POST, "/api/v1/auth/passkey", answer.clone()),
+        (Method::POST, "/api/v1/auth/step_up", json!({"passkey": answer})),
+        (Method::POST, "/api/v1/auth/step_up", json!({"recovery_code": "7k2m-q0zx-41vd-hn8p"})),
+    ]
+}
+
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
