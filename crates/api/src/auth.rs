@@ -176,7 +176,8 @@ pub(crate) async fn refuse_other_sites(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !is_safe(request.method()) && !comes_from_us(&api, request.headers()) {
+    let safe = is_safe(request.method()) || is_posted_answer(&request);
+    if !safe && !comes_from_us(&api, request.headers()) {
         let message = "this request uses a browser's cookies and does not come from one of our own pages";
         return Err(Problem::new(StatusCode::FORBIDDEN, "request/cross_site", message));
     }
@@ -185,6 +186,15 @@ pub(crate) async fn refuse_other_sites(
 
 fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a login provider has the browser post its answer. That request uses no cookie: it sends the browser on to the
+/// same address by GET, where the one that began the login is told from others.
+fn is_posted_answer(request: &Request) -> bool {
+    let path = request.uri().path();
+    let provider =
+        path.strip_prefix("/api/v1/auth/providers/").and_then(|rest| rest.strip_suffix("/callback"));
+    request.method() == Method::POST && provider.is_some_and(|name| !name.contains('/'))
 }
 
 fn comes_from_us(api: &Api, headers: &HeaderMap) -> bool {

@@ -35,6 +35,13 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "Cart" => cart(),
         "CreatedCart" => created_cart(),
         "Categories" => json!({"data": [category()]}),
+        "BeginLink" => json!({"return_to": "/account"}),
+        "GoOn" => json!({"address": "https://accounts.google.com/o/oauth2/v2/auth?client_id=souk&state=1x9"}),
+        "Providers" => json!({"data": [{"name": "google", "title": "Google"}]}),
+        "ExternalAccounts" => json!({"data": [{
+            "provider": "google", "email": "ada@example.com", "created_at": "2026-11-20T09:30:00Z",
+            "last_used_at": "2026-11-20T09:30:00Z"
+        }]}),
         "Order" => order(),
         "Product" => product(),
         "Store" => store(),

@@ -21,6 +21,7 @@ use crate::{Api, assets, examples};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
+        (name = "Authentication", description = "Signing in, also with an account elsewhere."),
         (name = "Catalogue", description = "Stores, categories, products. Cached: send the `ETag` back as `If-None-Match`."),
         (name = "Cart", description = "What a buyer means to buy, at the prices they were shown."),
         (name = "Checkout", description = "From a cart to a paid order, exactly once."),

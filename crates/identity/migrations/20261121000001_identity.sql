@@ -204,7 +204,8 @@ CREATE TABLE identity.external_accounts (
     last_used_at  timestamptz NOT NULL,
     PRIMARY KEY (issuer, subject)
 );
-CREATE INDEX external_accounts_of_user ON identity.external_accounts (user_id);
+-- One of each provider, so that its name says which.
+CREATE UNIQUE INDEX external_accounts_of_user ON identity.external_accounts (user_id, provider);
 
 -- Browsers and apps in which somebody has signed in before: guesses elsewhere do not lock them out (OWASP, device
 -- cookies).

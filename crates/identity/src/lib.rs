@@ -44,12 +44,12 @@ pub use factors::{
     EnrolledPasskey, EnrolledTotp, FactorMethod, PasskeyInfo, PasskeyMark, PasskeyStart, Proof,
     SecondFactorStatus, SecondFactors, TotpEnrolment,
 };
-pub use federation::{Begun, ExternalAccount, Federation, Finished, ProviderInfo};
+pub use federation::{Begin, Begun, CameBack, ExternalAccount, Federation, Finished, ProviderInfo, Returned};
 pub use permission::{Permission, PlatformRole, StoreRole};
 pub use sessions::{
     Client, Credentials, LogIn, Session, SessionKind, SessionMark, Sessions, SignIn, SignedIn, TokenPair,
 };
-pub use settings::{Provider, ProviderKind, Settings};
+pub use settings::{AppleKey, Provider, ProviderKind, Settings};
 pub use teams::{Invitation, InvitationMark, Invited, Member, NewInvitation, Teams};
 
 /// The tables of this module.

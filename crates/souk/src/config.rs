@@ -1,5 +1,6 @@
 //! Configuration: flags over environment over `souk.toml` over defaults.
 mod database_url;
+mod login_providers;
 mod masked;
 mod secret_key;
 mod variables;
@@ -19,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub(crate) use self::database_url::DatabaseUrl;
+use self::login_providers::LoginProvider;
 use self::masked::Masked;
 use self::variables::Variables;
 use crate::app::Settings;
@@ -40,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) name: String,
     /// Seals signing keys and second factors in the database; made in `data_dir` if not set.
     pub(crate) secret_key: Option<Masked>,
+    /// Where people can sign in besides.
+    pub(crate) login_providers: Vec<LoginProvider>,
     /// PostgreSQL to use instead of the embedded one.
     pub(crate) database_url: Option<DatabaseUrl>,
     /// Most connections to PostgreSQL at a time.
@@ -70,6 +74,7 @@ impl Config {
             public_url: None,
             name: "Souk".to_owned(),
             secret_key: None,
+            login_providers: Vec::new(),
             database_url: None,
             database_connections: 20,
             postgres_bin: None,
@@ -95,6 +100,7 @@ impl Config {
         let vault = secret_key::vault(self.secret_key.as_ref(), &self.data_dir, sources)?;
         let identity = identity::Settings {
             name: self.name.clone(),
+            providers: login_providers::providers(&self.login_providers),
             ..identity::Settings::new(self.public_url()?, vault)
         };
         let orders = orders::Settings {
@@ -126,6 +132,7 @@ impl Config {
         if let Some(key) = &self.secret_key {
             secret_key::check(key)?;
         }
+        login_providers::check(&self.login_providers)?;
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")
@@ -197,11 +204,25 @@ fn explain(error: &figment::Error) -> anyhow::Error {
                 "" => format!("{}{source}", error.kind),
                 // Without the value, which may be a password.
                 "database_url" => format!("database_url: it has to be a text{source}"),
+                key if key.starts_with("login_providers") => {
+                    format!("{key}: {}{source}", without_value(&error.kind))
+                }
                 key => format!("{key}: {}{source}", error.kind),
             }
         })
         .collect();
     anyhow!("the configuration is wrong: {}", all.join("; "))
+}
+
+/// What is wrong, without a value that may be a secret.
+fn without_value(kind: &figment::error::Kind) -> String {
+    use figment::error::Kind;
+    match kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            format!("it has to be {expected}; see docs/login-providers.md")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn source(metadata: &figment::Metadata) -> String {

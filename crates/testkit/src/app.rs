@@ -25,26 +25,42 @@ pub struct TestApp {
     media: TempDir,
 }
 
+/// What a test may change before the application starts.
+pub struct Setup {
+    /// Its clock and its chance.
+    pub sources: Sources,
+    /// Of the modules.
+    pub modules: Settings,
+    /// Of the API, with the address at which it is reached.
+    pub api: api::Settings,
+}
+
 impl TestApp {
     /// Starts the application with the usual settings.
     pub async fn start() -> Self {
-        Self::with(orders::Settings::default()).await
+        Self::set_up("127.0.0.1", |_| ()).await
     }
 
-    /// Starts the application.
-    ///
-    /// # Panics
-    /// When it can not be started.
+    /// Starts the application with other settings of orders.
     pub async fn with(settings: orders::Settings) -> Self {
-        Self::at("127.0.0.1", settings).await
+        Self::set_up("127.0.0.1", |setup| setup.modules.orders = settings).await
     }
 
     /// Starts the application under a name instead of an address: passkeys need one.
     pub async fn at_localhost() -> Self {
-        Self::at("localhost", orders::Settings::default()).await
+        Self::set_up("localhost", |_| ()).await
     }
 
-    async fn at(host: &str, settings: orders::Settings) -> Self {
+    /// Starts the application with other settings of its modules. `change` is told where it can be reached.
+    pub async fn with_settings(change: impl FnOnce(&Url, &mut Settings)) -> Self {
+        Self::set_up("127.0.0.1", |setup| change(&setup.api.public_url, &mut setup.modules)).await
+    }
+
+    /// Starts the application under this name of the machine, with what `change` makes of the usual settings.
+    ///
+    /// # Panics
+    /// When it can not be started.
+    pub async fn set_up(host: &str, change: impl FnOnce(&mut Setup)) -> Self {
         let database = TestDatabase::create().await;
         let clock = Arc::new(FakeClock::default());
         let sources = Sources::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::default()));
@@ -52,19 +68,23 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let base = Url::parse(&format!("http://{host}:{port}")).expect("an address is a URL");
-        let modules = Settings { identity: settings_of_identity(&base), orders: settings };
-        let app = App::new(database.database.clone(), sources, modules);
-        let settings = api::Settings {
+        let api = api::Settings {
             public_url: base.clone(),
             ops_url: base.clone(),
             demo: false,
             cache_bytes: 1024 * 1024,
             media: media.path().to_owned(),
         };
-        let router = api::router(Api::new(app.modules(), settings));
+        let mut setup = Setup { sources, modules: usual_settings(&base), api };
+        change(&mut setup);
+        let app = App::new(database.database.clone(), setup.sources, setup.modules);
+        let router = api::router(Api::new(app.modules(), setup.api));
         let stop = CancellationToken::new();
         tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
-        let client = reqwest::Client::new();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client can be made");
         Self { app, clock, base, client, database, stop, media }
     }
 
@@ -86,7 +106,7 @@ impl TestApp {
 
     /// The usual settings, as those of a node at this address.
     pub fn settings(&self) -> Settings {
-        Settings { identity: settings_of_identity(&self.base), orders: orders::Settings::default() }
+        usual_settings(&self.base)
     }
 
     /// A copy of the database as it is now.
@@ -131,6 +151,7 @@ impl TestApp {
 }
 
 /// Sealed with a key that all nodes of a test share.
-fn settings_of_identity(base: &Url) -> identity::Settings {
-    identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]))
+fn usual_settings(base: &Url) -> Settings {
+    let identity = identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]));
+    Settings { identity, orders: orders::Settings::default() }
 }

@@ -11,7 +11,7 @@ mod mailshim;
 mod people;
 mod time_and_chance;
 
-pub use app::TestApp;
+pub use app::{Setup, TestApp};
 pub use database::TestDatabase;
 pub use factory::{NewProduct, address, product, purchase, variant};
 pub use http::Answer;

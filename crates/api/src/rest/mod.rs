@@ -7,6 +7,7 @@ mod basket;
 mod carts;
 mod categories;
 mod factors;
+mod federated;
 mod orders;
 mod products;
 mod second_step;
@@ -40,4 +41,5 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(audit::router())
         .merge(factors::router())
         .merge(second_step::router())
+        .merge(federated::router())
 }

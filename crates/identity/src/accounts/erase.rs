@@ -77,7 +77,7 @@ async fn fresh(parts: &Parts, actor: &Actor) -> Result<UserId, Error> {
 }
 
 /// Takes everything that says who somebody was; the row stays, so that what they did has somebody who did it.
-pub(super) async fn wipe(tx: &mut Tx, user: UserId, now: OffsetDateTime) -> Result<(), Error> {
+pub(crate) async fn wipe(tx: &mut Tx, user: UserId, now: OffsetDateTime) -> Result<(), Error> {
     end_all(tx, user, None, "account_deleted", now).await?;
     let connection: &mut PgConnection = tx;
     sqlx::query!("UPDATE identity.sessions SET ip = NULL, user_agent = NULL WHERE user_id = $1", user.uuid())

@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub(crate) use email::{send_verification, wanted};
+pub(crate) use erase::wipe;
 pub(crate) use password::prepare_reset;
 pub(crate) use profile::load;
 

@@ -97,6 +97,13 @@ impl Scene {
                 &self.order_token,
                 card,
             ),
+            (
+                Method::POST,
+                "/api/v1/users/me/external_accounts/{provider}",
+                "/api/v1/users/me/external_accounts/google".into(),
+                &self.token,
+                json!({"return_to": "/account"}),
+            ),
         ];
         operations.extend(of_factors().map(|(method, path, body)| {
             let real = path.replace("{id}", "01a1fa91-03b7-7e26-84aa-5d7c2f1b9e60");
