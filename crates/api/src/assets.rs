@@ -89,6 +89,8 @@ pub(crate) fn media_age() -> SetResponseHeaderLayer<HeaderValue> {
 
 /// Pictures may be SVG, which can carry scripts: opened on their own they may do nothing.
 pub(crate) fn media_headers() -> SetResponseHeaderLayer<HeaderValue> {
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+    );
     SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy)
 }

@@ -14,9 +14,9 @@ use platform::Secret;
 use platform::audit::Origin;
 use time::OffsetDateTime;
 
-use crate::Api;
 use crate::extract::cart_token;
 use crate::problem::Problem;
+use crate::{Api, limits};
 
 /// Longest user agent that is kept, in characters.
 const LONGEST_AGENT: usize = 255;
@@ -103,6 +103,11 @@ fn presented(api: &Api, headers: &HeaderMap) -> Option<Presented> {
     jar.get(api.session_cookie()).map(|cookie| Presented::Cookie(Secret::presented(cookie.value())))
 }
 
+/// Whether a client shows something of itself, good or not.
+pub(crate) fn shows_credential(api: &Api, headers: &HeaderMap) -> bool {
+    presented(api, headers).is_some()
+}
+
 /// What stands behind `Bearer` (RFC 6750, 2.1); the scheme is read in any case (RFC 9110, 11.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -137,7 +142,9 @@ impl FromRequestParts<Api> for Caller {
         if let Some(known) = parts.extensions.get::<Actor>() {
             return Ok(Self(known.clone()));
         }
-        let actor = actor(api, &parts.headers, &parts.extensions).await?;
+        let actor = actor(api, &parts.headers, &parts.extensions).await;
+        limits::count_caller(api, &parts.extensions, actor.as_ref().ok()).await?;
+        let actor = actor?;
         parts.extensions.insert(actor.clone());
         Ok(Self(actor))
     }

@@ -1,18 +1,21 @@
 //! What every request gets: ids, a log line, metrics, and problems rendered with its ids.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::Api;
-use crate::auth::RequestId;
+use crate::auth::{self, ClientIp, RequestId};
 use crate::problem::Problem;
+use crate::{Api, forwarded, headers, limits};
 
 const REQUEST_ID: &str = "x-request-id";
 const TRACEPARENT: &str = "traceparent";
+/// Headers that an answer keeps when a problem takes its place.
+const KEPT: [HeaderName; 4] =
+    [header::SET_COOKIE, header::ALLOW, limits::RATE_LIMIT_POLICY, limits::RATE_LIMIT];
 
 pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -27,19 +30,23 @@ pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
 
     request.extensions_mut().insert(RequestId(request_id.clone()));
+    if let Some(peer) = auth::peer(request.extensions()) {
+        let client = forwarded::client(peer, request.headers(), &api.settings.trusted_proxies);
+        request.extensions_mut().insert(ClientIp(client));
+    }
     let span = tracing::info_span!("request", request_id, trace_id = trace.trace_id);
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    let problem =
+        response.extensions_mut().remove::<Problem>().or_else(|| failed.then(|| foreign(&response)));
+    if let Some(problem) = problem {
         let rendered = problem.render(&instance, &request_id, &trace.trace_id);
-        let kept = std::mem::take(response.headers_mut());
-        response = rendered;
-        for name in [header::SET_COOKIE, header::ALLOW] {
-            for value in kept.get_all(&name) {
+        let kept = std::mem::replace(&mut response, rendered);
+        for name in KEPT {
+            for value in kept.headers().get_all(&name) {
                 response.headers_mut().append(&name, value.clone());
             }
         }
-    } else if response.status().is_client_error() || response.status().is_server_error() {
-        response = foreign(&response).render(&instance, &request_id, &trace.trace_id);
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -48,8 +55,7 @@ pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     if let Ok(value) = HeaderValue::from_str(&trace.parent()) {
         headers.insert(TRACEPARENT, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
+    headers::secure(headers, &instance, api.is_secure());
 
     let status = response.status().as_u16();
     let elapsed = started.elapsed();

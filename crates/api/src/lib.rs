@@ -1,15 +1,18 @@
 //! Transport: turns requests into calls of the modules' faces and their answers into responses. No SQL and
 //! no business rules live here.
 //!
-//! A request passes [`context`] (its ids, log line and metrics; renders problems), then a route in
-//! [`rest`], whose extractors ([`extract`]) refuse bad input, and, for catalogue reads, [`cache`].
+//! A request passes [`context`] (its ids, log line and metrics; renders problems; [`headers`] for browsers), [`limits`]
+//! (how many are answered), then a route in [`rest`], whose extractors ([`extract`]) refuse bad input, and, for catalogue reads, [`cache`].
 mod assets;
 mod auth;
 mod cache;
 mod context;
 mod examples;
 mod extract;
+mod forwarded;
+mod headers;
 mod home;
+mod limits;
 mod openapi;
 pub mod ops;
 mod problem;
@@ -26,7 +29,9 @@ use axum::serve::ListenerExt;
 use catalog::Catalog;
 use identity::Identity;
 use inventory::Inventory;
+use ipnet::IpNet;
 use orders::Orders;
+use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -58,6 +63,10 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// A folder of pictures, served under `/media/`.
     pub media: PathBuf,
+    /// Proxies whose word for a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Counts requests; without it they are not limited in number.
+    pub limiter: Option<Arc<dyn Limiter>>,
 }
 
 /// What the API stands in front of.
@@ -150,5 +159,6 @@ pub fn router(api: Api) -> Router {
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(axum::middleware::from_fn_with_state(api.clone(), auth::refuse_other_sites))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), limits::count))
         .layer(axum::middleware::from_fn_with_state(api, context::wrap))
 }

@@ -7,7 +7,7 @@ use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Header, RefOr, Response};
+use utoipa::openapi::{Content, ContentBuilder, Header, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Api, assets, examples};
@@ -17,7 +17,8 @@ use crate::{Api, assets, examples};
     info(
         title = "Souk",
         description = "A multi-vendor marketplace engine. Amounts are in minor units of their currency; times are UTC \
-                       (RFC 3339); errors are problem+json (RFC 9457) with a stable `code`.",
+                       (RFC 3339); errors are problem+json (RFC 9457) with a stable `code`. Requests are limited in \
+                       number: each answer tells in `RateLimit-Policy` and `RateLimit` what is left.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
@@ -56,6 +57,8 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
                     Response::new("What the client has is still good: `If-None-Match` names its `ETag`");
                 operation.responses.responses.insert("304".to_owned(), RefOr::T(unchanged));
             }
+            let refused = RefOr::T(too_many());
+            operation.responses.responses.entry("429".to_owned()).or_insert(refused);
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response {
                     complete(status, response);
@@ -100,7 +103,14 @@ fn headers(address: &str, status: &str, cached: bool, repeatable: bool) -> Vec<(
     if status == "201" {
         headers.push(("Location", "Where the new thing is"));
     }
-    if status == "503" || (repeatable && status == "409") {
+    if status == "429" {
+        headers.push((
+            "RateLimit-Policy",
+            "The bucket that is empty: its name, size `q`, and seconds `w` to fill",
+        ));
+        headers.push(("RateLimit", "What is left in it, `r`, and after how many seconds it is full, `t`"));
+    }
+    if matches!(status, "429" | "503") || (repeatable && status == "409") {
         headers.push(("Retry-After", "Seconds after which trying again may help"));
     }
     if repeatable && matches!(status, "200" | "201" | "402" | "409") {
@@ -128,6 +138,15 @@ fn show_examples<'a>(bodies: impl Iterator<Item = &'a mut RefOr<Content>>) {
             content.example = examples::of(name);
         }
     }
+}
+
+/// What any request may be answered with.
+fn too_many() -> Response {
+    let schema = Ref::from_schema_name("Problem");
+    ResponseBuilder::new()
+        .description("Too many requests")
+        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .build()
 }
 
 /// Says of an error what its media type is, and in words what its status means.

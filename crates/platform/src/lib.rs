@@ -8,6 +8,7 @@
 //! | PostgreSQL: pool, transactions, migrations, the embedded cluster | [`database`], [`migrate`], [`postgres`] |
 //! | telling other modules and other nodes | [`outbox`], [`changes`] |
 //! | work that repeats | [`schedule`] |
+//! | how often somebody may do something | [`limits`] |
 //! | who did what | [`audit`] |
 //! | keys that are kept encrypted | [`vault`] |
 
@@ -18,6 +19,7 @@ pub mod database;
 pub mod email;
 pub mod error;
 pub mod id;
+pub mod limits;
 pub mod migrate;
 pub mod money;
 pub mod outbox;

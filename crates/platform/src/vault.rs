@@ -4,6 +4,7 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 
 use crate::Sources;
 
@@ -11,7 +12,7 @@ const NONCE_BYTES: usize = 12;
 
 /// The marketplace's key.
 #[derive(Clone)]
-pub struct Vault(std::sync::Arc<LessSafeKey>);
+pub struct Vault(std::sync::Arc<LessSafeKey>, hmac::Key);
 
 /// What was sealed does not open: it was changed, or sealed with another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +28,18 @@ impl Vault {
     /// # Panics
     /// Never: 32 bytes are a key of AES-256.
     pub fn new(key: &[u8; Self::KEY_BYTES]) -> Self {
+        let derive = hmac::Key::new(hmac::HMAC_SHA256, key);
         let key = UnboundKey::new(&AES_256_GCM, key).expect("32 bytes are a key of AES-256");
-        Self(std::sync::Arc::new(LessSafeKey::new(key)))
+        Self(std::sync::Arc::new(LessSafeKey::new(key)), derive)
+    }
+
+    /// A secret for this purpose, the same on all nodes with this key (HMAC-SHA-256 as a pseudorandom function).
+    ///
+    /// # Panics
+    /// Never: SHA-256 gives 32 bytes.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let tag = hmac::sign(&self.1, purpose.as_bytes());
+        tag.as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 
     /// Encrypts with AES-256-GCM (NIST SP 800-38D) under a random nonce, which stands before the text. `purpose` is
@@ -73,6 +84,14 @@ impl fmt::Debug for Vault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn derives_a_secret_for_each_purpose() {
+        let vault = Vault::new(&[7; 32]);
+        assert_eq!(vault.derive("a"), Vault::new(&[7; 32]).derive("a"));
+        assert_ne!(vault.derive("a"), vault.derive("b"));
+        assert_ne!(vault.derive("a"), Vault::new(&[8; 32]).derive("a"));
+    }
 
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {

@@ -2,6 +2,7 @@
 mod database_url;
 mod login_providers;
 mod masked;
+mod proxies;
 mod secret_key;
 mod variables;
 
@@ -13,8 +14,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
-use platform::Sources;
+use ipnet::IpNet;
 use platform::telemetry::LogFormat;
+use platform::{Sources, Vault};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -44,6 +46,13 @@ pub(crate) struct Config {
     pub(crate) secret_key: Option<Masked>,
     /// Where people can sign in besides.
     pub(crate) login_providers: Vec<LoginProvider>,
+    /// Proxies whose word for a client's address is believed.
+    #[serde(deserialize_with = "proxies::read")]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whether requests are limited in number.
+    pub(crate) rate_limits: bool,
+    /// Redis that counts requests for all nodes together; each for itself if not set.
+    pub(crate) redis_url: Option<Masked>,
     /// PostgreSQL to use instead of the embedded one.
     pub(crate) database_url: Option<DatabaseUrl>,
     /// Most connections to PostgreSQL at a time.
@@ -75,6 +84,9 @@ impl Config {
             name: "Souk".to_owned(),
             secret_key: None,
             login_providers: Vec::new(),
+            trusted_proxies: Vec::new(),
+            rate_limits: true,
+            redis_url: None,
             database_url: None,
             database_connections: 20,
             postgres_bin: None,
@@ -97,7 +109,7 @@ impl Config {
 
     /// What the modules take of it.
     pub(crate) fn modules(&self, sources: &Sources) -> anyhow::Result<Settings> {
-        let vault = secret_key::vault(self.secret_key.as_ref(), &self.data_dir, sources)?;
+        let vault = self.vault(sources)?;
         let identity = identity::Settings {
             name: self.name.clone(),
             providers: login_providers::providers(&self.login_providers),
@@ -110,6 +122,11 @@ impl Config {
             ..orders::Settings::default()
         };
         Ok(Settings { identity, orders })
+    }
+
+    /// What seals secrets in the database.
+    pub(crate) fn vault(&self, sources: &Sources) -> anyhow::Result<Vault> {
+        secret_key::vault(self.secret_key.as_ref(), &self.data_dir, sources)
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -133,6 +150,9 @@ impl Config {
             secret_key::check(key)?;
         }
         login_providers::check(&self.login_providers)?;
+        if let Some(url) = &self.redis_url {
+            platform::limits::Redis::check(url.expose()).context("redis_url")?;
+        }
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")
@@ -203,7 +223,9 @@ fn explain(error: &figment::Error) -> anyhow::Error {
             match error.path.join(".").as_str() {
                 "" => format!("{}{source}", error.kind),
                 // Without the value, which may be a password.
-                "database_url" => format!("database_url: it has to be a text{source}"),
+                key @ ("database_url" | "redis_url" | "secret_key") => {
+                    format!("{key}: it has to be a text{source}")
+                }
                 key if key.starts_with("login_providers") => {
                     format!("{key}: {}{source}", without_value(&error.kind))
                 }

@@ -9,6 +9,8 @@ use api::ops::{Check, Operations};
 use api::{Api, Settings};
 use async_trait::async_trait;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use platform::limits::{self, InProcess, Limiter, Redis, Shared};
+use platform::schedule::Recurring;
 use platform::{migrate, outbox, schedule};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,13 +64,16 @@ async fn run(
         demo::fill_if_empty(app, &media).await.context("could not fill in the demo data")?;
     }
     let (stop, stop_ops) = (CancellationToken::new(), CancellationToken::new());
-    let background = start_background(app, &stop);
+    let (limiter, tidy) = limiter(config, app).await?;
+    let background = start_background(app, tidy, &stop);
     let settings = Settings {
         public_url: config.public_url()?,
         ops_url: Url::parse(&format!("http://{}", ops_listener.local_addr()?))?,
         demo,
         cache_bytes: config.cache_bytes,
         media,
+        trusted_proxies: config.trusted_proxies.clone(),
+        limiter,
     };
     let router = api::router(Api::new(app.modules(), settings.clone()));
     let operations = Arc::new(Node { app: app.clone(), metrics, stop: stop.clone() });
@@ -107,15 +112,36 @@ async fn run(
     ended
 }
 
+/// What counts requests, if anything does, and the work that keeps it small.
+async fn limiter(
+    config: &Config,
+    app: &App,
+) -> anyhow::Result<(Option<Arc<dyn Limiter>>, Option<Arc<dyn Recurring>>)> {
+    if !config.rate_limits {
+        return Ok((None, None));
+    }
+    let local = Arc::new(InProcess::new(app.sources.clone()));
+    let tidy = Arc::new(limits::Tidy(Arc::clone(&local)));
+    let limiter: Arc<dyn Limiter> = match &config.redis_url {
+        Some(url) => {
+            let secret = config.vault(&app.sources)?.derive("limits");
+            let redis = Redis::open(url.expose(), secret).await.context("redis_url")?;
+            Arc::new(Shared::new(redis, local))
+        }
+        None => local,
+    };
+    Ok((Some(limiter), Some(tidy)))
+}
+
 /// Starts what runs beside the requests; all of it ends with `stop`.
-fn start_background(app: &App, stop: &CancellationToken) -> TaskTracker {
+fn start_background(app: &App, tidy: Option<Arc<dyn Recurring>>, stop: &CancellationToken) -> TaskTracker {
     let tasks = TaskTracker::new();
     let (changes, pool) = (Arc::clone(app.database.changes()), app.database.pool().clone());
     let listening = stop.clone();
     tasks.spawn(async move { changes.listen(pool, listening).await });
     let (dispatcher, dispatching) = (app.dispatcher(), stop.clone());
     tasks.spawn(async move { dispatcher.run(dispatching).await });
-    for work in app.recurring() {
+    for work in app.recurring().into_iter().chain(tidy) {
         tasks.spawn(schedule::run(work, stop.clone()));
     }
     tasks.close();
@@ -149,6 +175,12 @@ fn describe_metrics() {
         "souk_answer_cache_total",
         Count,
         "Catalogue reads by whether a finished answer was there"
+    );
+    describe_counter!("souk_rate_limited_total", Count, "Requests refused for their number, by bucket");
+    describe_counter!(
+        "souk_rate_limiter_fallback_total",
+        Count,
+        "Requests that this node counted alone since Redis did not answer"
     );
     describe_counter!("souk_orders_placed_total", Count, "Orders written");
     describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");

@@ -363,6 +363,8 @@ async fn also_at(test: &TestApp, public_url: &str, demo: bool) -> String {
         demo,
         cache_bytes: 1024 * 1024,
         media: std::env::temp_dir(),
+        trusted_proxies: Vec::new(),
+        limiter: None,
     };
     let router = api::router(api::Api::new(test.app.modules(), settings));
     tokio::spawn(api::serve(listener, router, std::future::pending()));

@@ -125,6 +125,9 @@ async fn kill_9_in_a_rush() {
     let (ok, report, error) = output(data.path(), &["verify"]);
     assert!(ok, "{report}{error}");
     assert!(server.stop());
+    let log = std::fs::read_to_string(data.path().join("serve.log")).unwrap();
+    assert!(log.contains("/api/v1/shopping_basket/checkout") && !log.contains("ada@example.com"));
+    assert!(carts.iter().all(|cart| !log.contains(cart)), "a basket's token was logged");
 }
 
 /// A request in flight is finished before Souk stops.
@@ -254,6 +257,9 @@ fn configuration_is_layered_and_checked() {
         ("", vec![("SOUK_LOG_FILTER", "orders=loud")], "log_filter"),
         ("", vec![("SOUK_DATABASE_CONNECTIONS", "x")], "database_connections"),
         ("", vec![("DATABASE_URL", "mysql://db/souk")], "database_url"),
+        ("trusted_proxies = [\"proxy\"]", vec![], "trusted_proxies"),
+        ("", vec![("SOUK_RATE_LIMITS", "perhaps")], "rate_limits"),
+        ("", vec![("SOUK_REDIS_URL", "http://redis")], "redis_url"),
     ] {
         std::fs::write(data.path().join("souk.toml"), file).unwrap();
         let (ok, _, error) = config(&["config"], &variables);
@@ -282,6 +288,13 @@ fn variables_are_taken_as_they_are() {
         ("SOUK_DATA_DIR", "2024", "data_dir = \"2024\"  # environment"),
         ("SOUK_DATABASE_CONNECTIONS", "", "database_connections = 20  # default"),
         ("SOUK_DATABASE_CONNECTIONS", "30", "database_connections = 30  # environment"),
+        ("SOUK_RATE_LIMITS", "false", "rate_limits = false  # environment"),
+        (
+            "SOUK_TRUSTED_PROXIES",
+            "10.0.0.0/8, ::1",
+            "trusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]  # environment",
+        ),
+        ("SOUK_REDIS_URL", "redis://:s3cret@redis", "redis_url = \"***\"  # environment"),
         ("SOUK_CONFIG", "", "cache_bytes = 1  # souk.toml"),
         ("DATABASE_URL", "", "# database_url is not set"),
     ] {
@@ -308,7 +321,12 @@ fn no_error_names_a_password() {
             assert!(!ok && text.contains("database_url") && !text.contains("s3cret"), "{text}");
         }
     }
-    for file in ["database_url = \"postgres://souk:s3cret@host/db", "database_url = [\"s3cret\"]"] {
+    for file in [
+        "database_url = \"postgres://souk:s3cret@host/db",
+        "database_url = [\"s3cret\"]",
+        "redis_url = [\"s3cret\"]",
+        "redis_url = \"http://:s3cret@redis\"",
+    ] {
         let (ok, text) = told(data.path(), &["config"], &[], file);
         assert!(!ok && !text.contains("s3cret"), "{text}");
     }

@@ -1,8 +1,11 @@
 //! The whole application on a database of its own, behind real HTTP.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use api::Api;
+use ipnet::IpNet;
+use platform::limits::InProcess;
 use platform::{Sources, Vault, Violation};
 use souk::app::{App, Settings};
 use tempfile::TempDir;
@@ -10,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{FakeClock, SeededEntropy, TestDatabase};
+use crate::{FakeClock, Secrets, SeededEntropy, TestDatabase, logs};
 
 /// The application under test. Nothing runs in the background: tests say when, by [`TestApp::run_jobs`].
 pub struct TestApp {
@@ -20,6 +23,8 @@ pub struct TestApp {
     pub clock: Arc<FakeClock>,
     pub(crate) base: Url,
     pub(crate) client: reqwest::Client,
+    /// What no log may show. Requests of the test add to it.
+    pub secrets: Secrets,
     database: TestDatabase,
     stop: CancellationToken,
     media: TempDir,
@@ -56,11 +61,26 @@ impl TestApp {
         Self::set_up("127.0.0.1", |setup| change(&setup.api.public_url, &mut setup.modules)).await
     }
 
+    /// Starts the application with requests limited in number, and with trust in these proxies.
+    pub async fn with_limits(trusted_proxies: Vec<IpNet>) -> Self {
+        Self::set_up("127.0.0.1", |setup| {
+            setup.api.limiter = Some(Arc::new(InProcess::new(setup.sources.clone())));
+            setup.api.trusted_proxies = trusted_proxies;
+        })
+        .await
+    }
+
+    /// Starts the application with what `change` makes of the usual settings of its API.
+    pub async fn changed(change: impl FnOnce(&Sources, &mut api::Settings)) -> Self {
+        Self::set_up("127.0.0.1", |setup| change(&setup.sources, &mut setup.api)).await
+    }
+
     /// Starts the application under this name of the machine, with what `change` makes of the usual settings.
     ///
     /// # Panics
     /// When it can not be started.
     pub async fn set_up(host: &str, change: impl FnOnce(&mut Setup)) -> Self {
+        logs::keep();
         let database = TestDatabase::create().await;
         let clock = Arc::new(FakeClock::default());
         let sources = Sources::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::default()));
@@ -74,6 +94,8 @@ impl TestApp {
             demo: false,
             cache_bytes: 1024 * 1024,
             media: media.path().to_owned(),
+            trusted_proxies: Vec::new(),
+            limiter: None,
         };
         let mut setup = Setup { sources, modules: usual_settings(&base), api };
         change(&mut setup);
@@ -85,7 +107,7 @@ impl TestApp {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client can be made");
-        Self { app, clock, base, client, database, stop, media }
+        Self { app, clock, base, client, secrets: Secrets::default(), database, stop, media }
     }
 
     /// Where it is reached.
@@ -107,6 +129,11 @@ impl TestApp {
     /// The usual settings, as those of a node at this address.
     pub fn settings(&self) -> Settings {
         usual_settings(&self.base)
+    }
+
+    /// The folder of pictures.
+    pub fn media(&self) -> &Path {
+        self.media.path()
     }
 
     /// A copy of the database as it is now.
@@ -137,16 +164,19 @@ impl TestApp {
         souk::verify::violations(&self.app).await.expect("verification runs")
     }
 
-    /// Runs what is left to do, checks that every invariant holds, and removes the database.
+    /// Runs what is left to do, checks that every invariant holds and that no log shows a secret, and removes the
+    /// database.
     ///
     /// # Panics
-    /// When an invariant is broken.
+    /// When an invariant is broken, or a secret was logged.
     pub async fn finish(self) {
         self.run_jobs().await;
         assert_eq!(self.violations().await, []);
         self.stop.cancel();
         self.database.drop().await;
         drop(self.media);
+        let shown = self.secrets.shown_in(&logs::logged());
+        assert!(shown.is_empty(), "the log shows what no log may show: {shown:#?}");
     }
 }
 

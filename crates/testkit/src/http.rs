@@ -83,12 +83,18 @@ impl TestApp {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
+            self.secrets.note_body(&serde_json::from_slice(&body).unwrap_or(Value::Null));
             request = request.body(body);
         }
-        let response = request.send().await.expect("Souk answers");
+        let request = request.build().expect("a request");
+        self.secrets.note_query(request.url());
+        self.secrets.note_headers(request.headers());
+        let response = self.client.execute(request).await.expect("Souk answers");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("the answer is whole");
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        self.secrets.note_headers(&headers);
+        self.secrets.note_body(&json);
         Answer { status, headers, text, json }
     }
 }

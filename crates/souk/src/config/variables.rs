@@ -16,7 +16,8 @@ const DATABASE_URL: &str = "DATABASE_URL";
 pub(super) struct Variables(Dict);
 
 impl Variables {
-    /// Reads those that name one of these settings. What is a text stays one, whatever it looks like.
+    /// Reads those that name one of these settings. What is a text stays one, whatever it looks like; a list has
+    /// commas.
     ///
     /// # Errors
     /// Names a variable that is no setting.
@@ -33,11 +34,23 @@ impl Variables {
                 bail!("the environment has {name}, which is no setting");
             };
             let value = value.to_str().with_context(|| format!("{name} is not UTF-8"))?;
-            let number = value.parse::<u64>().ok().filter(|_| default.is_number());
-            found.insert(key, number.map_or_else(|| Value::from(value), Value::from));
+            found.insert(key, read(value, default));
         }
         Ok(Self(found))
     }
+}
+
+/// A value in the kind of its default; a text if it is not of that kind, which is told when it is used.
+fn read(text: &str, default: &serde_json::Value) -> Value {
+    let read = match default {
+        serde_json::Value::Number(_) => text.parse::<u64>().ok().map(Value::from),
+        serde_json::Value::Bool(_) => text.parse::<bool>().ok().map(Value::from),
+        serde_json::Value::Array(_) => {
+            Some(text.split(',').map(str::trim).map(Value::from).collect::<Vec<_>>().into())
+        }
+        _ => None,
+    };
+    read.unwrap_or_else(|| Value::from(text))
 }
 
 fn is_set(name: &str) -> bool {
