@@ -36,7 +36,7 @@ pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     }
     let span = tracing::info_span!("request", request_id, trace_id = trace.trace_id);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let failed = response.status().is_client_error() || response.status().is_server_error();
+    let failed = is_error(&response) && !is_page(&response);
     let problem =
         response.extensions_mut().remove::<Problem>().or_else(|| failed.then(|| foreign(&response)));
     if let Some(problem) = problem {
@@ -66,6 +66,16 @@ pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     let milliseconds = elapsed.as_micros() as f64 / 1_000.0;
     span.in_scope(|| tracing::info!(%method, path = instance, status, milliseconds, "answered"));
     response
+}
+
+fn is_error(response: &Response) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
+}
+
+/// Whether it is a page for people, which says itself what went wrong.
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 /// The method as a label of metrics: a client may send any word, and each would be a series of its own.

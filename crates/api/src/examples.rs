@@ -47,6 +47,22 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "Store" => store(),
         "Page_Product" => json!({"data": [product()], "page": 1, "per_page": 20, "total": 1}),
         "Page_Store" => json!({"data": [store()], "page": 1, "per_page": 20, "total": 1}),
+        "MergedBasket" => json!({
+            "basket": {
+                "id": CART, "currency": "GBP", "lines": [cart_line()], "subtotal": money(3998),
+                "expires_at": "2026-12-20T09:30:00Z"
+            },
+            "notes": [{
+                "field": "lines[0].quantity", "code": "quantity_reduced", "message": "3 were wanted, 2 can be had",
+                "facts": {
+                    "variant_id": VARIANT, "title": "Teapot 'Last Ten'", "requested": 3, "quantity": 2, "available": 2
+                }
+            }]
+        }),
+        "Slice_Order" => json!({
+            "data": [order()],
+            "page_info": {"has_next_page": true, "end_cursor": "IjAxYTFmYTk3LTUxYWQtN2EzMy04MmUwLWFhYzY0OGExNDViOCI"}
+        }),
         "Slice_Product" => json!({
             "data": [product()],
             "page_info": {"has_next_page": true, "end_cursor": "eyJzb3J0IjoibmV3ZXN0In0"}

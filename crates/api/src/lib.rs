@@ -2,7 +2,9 @@
 //! no business rules live here.
 //!
 //! A request passes [`context`] (its ids, log line and metrics; renders problems; [`headers`] for browsers), [`limits`]
-//! (how many are answered), then a route in [`rest`], whose extractors ([`extract`]) refuse bad input, and, for catalogue reads, [`cache`].
+//! (how many are answered), then a route in [`rest`], whose extractors ([`extract`]) refuse bad input, and, for
+//! catalogue reads, [`cache`].
+mod account_pages;
 mod assets;
 mod auth;
 mod cache;
@@ -13,8 +15,10 @@ mod forwarded;
 mod headers;
 mod home;
 mod limits;
+pub mod mail_catcher;
 mod openapi;
 pub mod ops;
+mod pages;
 mod problem;
 mod rest;
 
@@ -43,6 +47,7 @@ use url::Url;
 pub use openapi::document;
 
 use crate::cache::AnswerCache;
+use crate::mail_catcher::Mailbox;
 use crate::problem::Problem;
 
 /// Largest body of a request, in bytes.
@@ -79,6 +84,8 @@ pub struct Modules {
     pub inventory: Arc<dyn Inventory>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
+    /// Mails that do not leave, for `/dev/mail` in a demo.
+    pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
     pub changes: Arc<Changes>,
     /// Time and randomness.
@@ -92,6 +99,7 @@ pub struct Api {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
     pub(crate) orders: Arc<dyn Orders>,
+    pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
     pub(crate) cache: Arc<AnswerCache>,
@@ -100,9 +108,9 @@ pub struct Api {
 impl Api {
     /// An API in front of these modules.
     pub fn new(modules: Modules, settings: Settings) -> Self {
-        let Modules { identity, catalog, inventory, orders, changes, sources } = modules;
+        let Modules { identity, catalog, inventory, orders, mailbox, changes, sources } = modules;
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
-        Self { identity, catalog, inventory, orders, sources, settings: Arc::new(settings), cache }
+        Self { identity, catalog, inventory, orders, mailbox, sources, settings: Arc::new(settings), cache }
     }
 
     /// Whether buyers reach Souk by TLS.
@@ -142,6 +150,8 @@ pub fn router(api: Api) -> Router {
     let (rest, document) = openapi::routes(rest::router());
     rest.with_state(api.clone())
         .merge(home::routes(api.clone()))
+        .merge(account_pages::routes(api.clone()))
+        .merge(mail_catcher::routes(api.clone()))
         .merge(openapi::page(&document))
         .merge(assets::routes())
         .nest_service(

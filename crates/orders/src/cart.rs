@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use catalog::{Offer, ProductId, StoreRef, VariantId};
-use identity::Actor;
+use identity::{Actor, UserId};
 use inventory::Shortage;
 use platform::{Currency, Detail, Money, Quantity, Secret, Slug};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::error::{price_changed, unavailable};
-use crate::{CartId, CartLineId, Error, OrderId, Parts};
+use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, Parts};
 
 /// What a buyer means to buy.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -82,7 +82,7 @@ pub struct ProductRef {
     pub slug: Slug,
 }
 
-/// The row of a cart whose token the actor has shown.
+/// The row of a cart that the actor may have.
 pub(crate) struct CartRow {
     pub(crate) id: CartId,
     pub(crate) currency: Option<String>,
@@ -154,9 +154,10 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
         CartRow,
         r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
                   updated_at, expires_at, token_hash
-           FROM orders.carts WHERE id = $1 AND (token_hash = $2 OR $3)"#,
+           FROM orders.carts WHERE id = $1 AND (token_hash = $2 OR user_id = $3 OR $4)"#,
         id.uuid(),
         actor.cart_token_hash(),
+        actor.user_id().map(UserId::uuid),
         actor.is_system(),
     )
     .fetch_optional(parts.database.pool())
@@ -164,13 +165,63 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
     row.ok_or(Error::CartNotFound)
 }
 
-pub(crate) async fn of_token(parts: &Parts, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error> {
-    let Some(hash) = actor.cart_token_hash() else { return Ok(None) };
+/// The open cart of an account, opened if there is none. One that has expired is not used again.
+pub(crate) async fn of_account(parts: &Parts, user: UserId) -> Result<CartId, Error> {
+    let now = parts.sources.now();
+    let mut tx = parts.database.begin().await?;
+    sqlx::query!(
+        "DELETE FROM orders.carts
+         WHERE user_id = $1 AND completed_at IS NULL AND order_id IS NULL AND expires_at <= $2",
+        user.uuid(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    // Nobody is told its secret: it is opened by whoever is signed in.
+    sqlx::query!(
+        "INSERT INTO orders.carts (id, token_hash, user_id, created_at, updated_at, expires_at)
+         VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (user_id) WHERE completed_at IS NULL DO NOTHING",
+        parts.sources.id::<Cart>().uuid(),
+        parts.sources.secret().hash(),
+        user.uuid(),
+        now,
+        now + parts.settings.cart_lifetime,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let open = sqlx::query_scalar!(
+        r#"SELECT id AS "id: CartId" FROM orders.carts WHERE user_id = $1 AND completed_at IS NULL"#,
+        user.uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit(now).await?;
+    // Gone again: a checkout that ran beside this one has just come to its end.
+    open.ok_or(Error::CartChanged)
+}
+
+/// The cart that the actor uses. A checkout that is sent again has to meet the cart it was first sent for, also when
+/// the account has opened another one since.
+pub(crate) async fn basket(
+    parts: &Parts,
+    actor: &Actor,
+    checkout: Option<&IdempotencyKey>,
+) -> Result<Option<CartId>, Error> {
+    let (user, token) = (actor.user_id().map(UserId::uuid), actor.cart_token_hash());
+    if user.is_none() && token.is_none() {
+        return Ok(None);
+    }
     Ok(sqlx::query_scalar!(
-        r#"SELECT id AS "id: CartId" FROM orders.carts
-           WHERE token_hash = $1 AND ($2 OR completed_at IS NULL AND expires_at > $3)"#,
-        hash,
-        completed,
+        r#"SELECT id AS "id: CartId" FROM orders.carts c
+           WHERE (user_id = $1 OR token_hash = $2)
+             AND ($3::text IS NOT NULL OR completed_at IS NULL AND expires_at > $4)
+           ORDER BY EXISTS (SELECT FROM orders.idempotency_keys k
+                            WHERE k.scope = c.id AND k.key = $3 AND k.order_id IS NOT NULL) DESC,
+                    completed_at IS NULL DESC, user_id IS NOT NULL DESC, updated_at DESC, id DESC
+           LIMIT 1"#,
+        user,
+        token,
+        checkout.map(IdempotencyKey::as_str),
         parts.sources.now(),
     )
     .fetch_optional(parts.database.pool())

@@ -19,7 +19,7 @@ pub struct Added {
 }
 
 /// Different variants in one cart.
-const MAX_LINES: i64 = 200;
+pub(crate) const MAX_LINES: i64 = 200;
 
 pub(crate) async fn add(
     parts: &Parts,
@@ -98,15 +98,20 @@ pub(crate) async fn add(
 /// Opens a cart with something in it; none is opened if that can not be had.
 pub(crate) async fn start(
     parts: &Parts,
+    actor: &Actor,
     variant: VariantId,
     quantity: Quantity,
     key: Option<IdempotencyKey>,
-) -> Result<(Cart, Secret), Error> {
+) -> Result<(Cart, Option<Secret>), Error> {
     offer(parts, variant).await?;
     check_stock(parts, variant, i64::from(quantity)).await?;
+    if let Some(user) = actor.user_id() {
+        let id = cart::of_account(parts, user).await?;
+        return Ok((add(parts, actor, id, variant, quantity, key).await?.cart, None));
+    }
     let (cart, secret) = cart::create(parts, None).await?;
     let added = add(parts, &Actor::holder(secret.clone()), cart.id, variant, quantity, key).await?;
-    Ok((added.cart, secret))
+    Ok((added.cart, Some(secret)))
 }
 
 pub(crate) async fn set_quantity(
@@ -184,15 +189,22 @@ async fn lock(parts: &Parts, tx: &mut Tx, id: CartId) -> Result<CartRow, Error> 
            FROM orders.carts WHERE id = $1 FOR UPDATE"#,
         id.uuid(),
     )
-    .fetch_one(&mut **tx)
-    .await?;
+    .fetch_optional(&mut **tx)
+    .await?
+    // Its owner has signed in meanwhile, and what was in it is in their account's.
+    .ok_or(Error::CartNotFound)?;
     row.check_open(parts.sources.now())?;
     Ok(row)
 }
 
 /// Counts the change, moves the expiry, and lets an emptied cart take any currency again. Refuses a cart
 /// whose sum does not fit, so that it can always be shown.
-async fn changed(parts: &Parts, tx: &mut Tx, id: CartId, currency: Option<&str>) -> Result<(), Error> {
+pub(crate) async fn changed(
+    parts: &Parts,
+    tx: &mut Tx,
+    id: CartId,
+    currency: Option<&str>,
+) -> Result<(), Error> {
     let now = parts.sources.now();
     let fits = sqlx::query_scalar!(
         r#"SELECT coalesce(sum(quantity::numeric * unit_price), 0) <= 9223372036854775807 AS "fits!"

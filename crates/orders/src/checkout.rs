@@ -1,7 +1,7 @@
 //! Checkout: from a cart to a written order. What follows is in [`crate::completion`].
 
 use catalog::{Offer, VariantId};
-use identity::Actor;
+use identity::{Actor, UserId};
 use payments::PaymentToken;
 use platform::{Code, Email, Money};
 use tokio::time::{Duration, Instant, sleep};
@@ -52,7 +52,7 @@ pub(crate) async fn checkout(parts: &Parts, actor: &Actor, checkout: Checkout) -
     }
     let lines = cart::lines(parts, row.id).await?;
     let priced = price(parts, &row, &lines).await?;
-    match place(parts, &row, &checkout, &claim, &priced).await? {
+    match place(parts, actor, &row, &checkout, &claim, &priced).await? {
         Some(order) => answer(parts, order).await,
         None => wait_for_duplicate(parts, &claim, Known::Running).await,
     }
@@ -145,6 +145,7 @@ fn changed(details: Vec<platform::Detail>) -> Failure {
 /// Writes the order as pending. `None` when a duplicate of this request did so.
 async fn place(
     parts: &Parts,
+    actor: &Actor,
     row: &CartRow,
     checkout: &Checkout,
     claim: &Claim<'_>,
@@ -173,9 +174,9 @@ async fn place(
     sqlx::query!(
         "INSERT INTO orders.orders (id, number, source, state, currency, total, placed_at, updated_at, cart_id,
              token_hash, email, shipping_address, billing_address, payment_token, payment_attempt, payment_id,
-             deadline_at)
+             deadline_at, user_id)
          VALUES ($1, nextval('orders.order_number')::text, 'checkout', 'pending', $2, $3, $4, $4, $5, $6, $7, $8, $9,
-             $10, $11, $12, $13)",
+             $10, $11, $12, $13, $14)",
         id.uuid(),
         priced.total.currency.code(),
         priced.total.amount,
@@ -189,6 +190,7 @@ async fn place(
         i32::from(checkout.token.is_some()),
         checkout.token.is_some().then(|| parts.sources.id::<payments::Payment>().uuid()),
         now + parts.settings.step_deadline,
+        actor.user_id().map(UserId::uuid),
     )
     .execute(&mut *tx)
     .await?;

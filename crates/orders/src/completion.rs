@@ -166,11 +166,15 @@ async fn finish(parts: &Parts, work: &Work, end: End) -> Result<Outcome<Order>, 
         }
         return rest(parts, &settled).await;
     }
-    // A cart whose order came to nothing can be checked out again; any other is done with.
+    // A cart whose order came to nothing can be checked out again; any other is done with. If its account has begun
+    // another one meanwhile, it is no longer the account's: what was in it can be read in the order.
     let open_again = matches!(end.state, OrderState::Rejected | OrderState::Expired);
     sqlx::query!(
         "UPDATE orders.carts c SET order_id = CASE WHEN $2 THEN NULL ELSE c.order_id END,
-             completed_at = CASE WHEN $2 THEN NULL ELSE $3::timestamptz END, updated_at = $3
+             completed_at = CASE WHEN $2 THEN NULL ELSE $3::timestamptz END, updated_at = $3,
+             user_id = CASE WHEN NOT ($2 AND EXISTS (
+                 SELECT FROM orders.carts other
+                 WHERE other.user_id = c.user_id AND other.id <> c.id AND other.completed_at IS NULL)) THEN c.user_id END
          FROM orders.orders o WHERE o.id = $1 AND c.id = o.cart_id AND c.order_id = $1",
         work.id.uuid(),
         open_again,

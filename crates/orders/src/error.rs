@@ -1,6 +1,8 @@
 use catalog::VariantId;
+use identity::Denied;
 use inventory::Shortage;
 use payments::DeclineCode;
+use platform::page::BadCursor;
 use platform::{Code, Currency, Detail, Money, Quantity, ServiceError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +12,7 @@ use crate::{OrderId, OrderState};
 /// Why orders refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such cart, or the actor does not hold its token.
+    /// There is no such cart, or it is not the actor's.
     #[error("there is no such cart, or its token is not yours")]
     CartNotFound,
     /// The cart was left alone for too long.
@@ -80,6 +82,12 @@ pub enum Error {
     /// The actor may not do this.
     #[error("only Souk itself may do this")]
     Forbidden,
+    /// The actor is not somebody who may ask.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The cursor is none of this list.
+    #[error(transparent)]
+    Cursor(#[from] BadCursor),
     /// The catalogue failed.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
@@ -179,7 +187,9 @@ impl ServiceError for Error {
             | Self::CurrencyMismatch { .. }
             | Self::TooManyUnits
             | Self::TotalTooLarge
-            | Self::KeyReused => Code::Invalid,
+            | Self::KeyReused
+            | Self::Cursor(_) => Code::Invalid,
+            Self::Denied(denied) => denied.code(),
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.code,
             Self::Unfinished(_) => Code::Unavailable,
             Self::Forbidden => Code::Forbidden,
@@ -211,6 +221,8 @@ impl ServiceError for Error {
             Self::KeyInUse => "request/idempotency_key_in_use",
             Self::Unfinished(_) => "orders/payment_pending",
             Self::Forbidden => "orders/forbidden",
+            Self::Denied(denied) => denied.reason(),
+            Self::Cursor(_) => "request/bad_cursor",
             Self::Catalog(error) => error.reason(),
             Self::Inventory(error) => error.reason(),
             Self::Payments(error) => error.reason(),
@@ -222,6 +234,8 @@ impl ServiceError for Error {
         match self {
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.details.clone(),
             Self::Inventory(error) => error.details(),
+            Self::Denied(denied) => denied.details(),
+            Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
             Self::CurrencyMismatch { cart, item } => {
                 vec![
                     Detail::new("variant_id", "currency_mismatch", self.to_string())

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use identity::Actor;
+use identity::events::UserDeleted;
+use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
-use crate::{Error, Orders, Parts};
+use crate::{Error, Orders, Parts, erase};
 
 /// Takes up orders that stand in a step past its deadline.
 pub struct Recover(pub Arc<dyn Orders>);
@@ -41,6 +44,25 @@ impl Recurring for CleanUp {
     }
 }
 
+/// Forgets buyers whose account is gone.
+pub struct ForgetBuyers(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Handler for ForgetBuyers {
+    fn topics(&self) -> &'static [&'static str] {
+        &[UserDeleted::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            if let Some(gone) = delivery.read::<UserDeleted>()? {
+                self.0.forget(&Actor::system(), gone.user_id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 const KEY_LIFETIME: time::Duration = time::Duration::hours(24);
 const EXPIRED_CART_KEPT: time::Duration = time::Duration::days(7);
 
@@ -63,5 +85,5 @@ pub(crate) async fn clean_up(parts: &Parts) -> Result<u64, Error> {
     )
     .execute(parts.database.pool())
     .await?;
-    Ok(keys.rows_affected() + carts.rows_affected())
+    Ok(keys.rows_affected() + carts.rows_affected() + erase::erase(parts).await?)
 }

@@ -2,17 +2,19 @@
 //!
 //! Invariants: an order's total is the sum of its lines; what it charges is what the buyer was shown; a
 //! cart becomes at most one order that is not rejected or expired; a key is answered once, the same way
-//! each time; no order stays in a step past its deadline while a worker runs.
+//! each time; no order stays in a step past its deadline while a worker runs; an account has one open cart at most.
 
 mod cart;
 mod cart_change;
 mod checkout;
 mod completion;
+mod erase;
 mod error;
 pub mod events;
 mod idempotency;
 mod import;
 pub mod jobs;
+mod merge;
 mod order;
 mod pay;
 mod verify;
@@ -22,10 +24,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::{Catalog, VariantId};
-use identity::Actor;
+use identity::{Actor, UserId};
 use inventory::Inventory;
 use payments::{PaymentId, Payments};
-use platform::{Currency, Database, Id, Quantity, Secret, Sources, Violation};
+use platform::{Currency, CursorRequest, Database, Id, Quantity, Secret, Slice, Sources, Violation};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -37,6 +39,7 @@ pub use idempotency::IdempotencyKey;
 pub use import::{
     Customer, Grown, Import, Imported, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn,
 };
+pub use merge::Merged;
 pub use order::{Order, OrderLine, OrderState};
 pub use platform::Address;
 pub use verify::Settlement;
@@ -81,21 +84,28 @@ pub trait Orders: Send + Sync + 'static {
     /// Opens a cart; the secret is told once and opens it.
     async fn create_cart(&self, actor: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error>;
 
-    /// Opens a cart with units of a variant in it; none is opened if they can not be had.
+    /// Opens a cart with units of a variant in it; none is opened if they can not be had. The cart of a person who has
+    /// signed in is their account's and needs no secret.
     async fn start_cart(
         &self,
         actor: &Actor,
         variant: VariantId,
         quantity: Quantity,
         key: Option<IdempotencyKey>,
-    ) -> Result<(Cart, Secret), Error>;
+    ) -> Result<(Cart, Option<Secret>), Error>;
 
-    /// The cart of this id, if the actor holds its token. Lines whose price or stock is not what the
-    /// buyer was shown carry notes.
+    /// The cart of this id, if it is the actor's account's or they hold its token. Lines whose price or stock is not
+    /// what the buyer was shown carry notes.
     async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error>;
 
-    /// The id of the cart that the actor's token opens, if it is still in use or `completed` ones count too.
-    async fn basket(&self, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error>;
+    /// The id of the cart that the actor uses: their account's, else the one that their token opens. With the key of a
+    /// checkout, the one that was checked out under it comes first, and those that are done with count too.
+    async fn basket(&self, actor: &Actor, checkout: Option<&IdempotencyKey>)
+    -> Result<Option<CartId>, Error>;
+
+    /// Puts what is in a guest's cart into the cart of whoever has just signed in, and says what is not as it was. The
+    /// guest's cart is gone then. Nothing happens if there is none, or if one of the two is being checked out.
+    async fn merge(&self, actor: &Actor, guest: &Secret) -> Result<Option<Merged>, Error>;
 
     /// Puts units of a variant into a cart, at the price of now. With a key, repeating it adds them once.
     async fn add_item(
@@ -132,8 +142,18 @@ pub trait Orders: Send + Sync + 'static {
         token: payments::PaymentToken,
     ) -> Result<Answer, Error>;
 
-    /// The order of this id, if the actor holds the token of the cart it came from.
+    /// The order of this id, if it is of the actor's account or they hold the token of the cart it came from.
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error>;
+
+    /// The orders of whoever asks, the latest first.
+    async fn orders(&self, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error>;
+
+    /// The orders of whoever asks, for them to take along (GDPR, Article 15 and 20): the latest 10,000.
+    async fn export(&self, actor: &Actor) -> Result<Vec<Order>, Error>;
+
+    /// Forgets who somebody was whose account is gone: their open carts, and what their orders say of them. An order
+    /// that is not settled yet stays whole until it is; [`Orders::clean_up`] sees to it.
+    async fn forget(&self, actor: &Actor, user: UserId) -> Result<(), Error>;
 
     /// Writes orders and returns of another system. Those that are there already are left as they are.
     async fn import(&self, actor: &Actor, import: &Import) -> Result<Imported, Error>;
@@ -141,7 +161,8 @@ pub trait Orders: Send + Sync + 'static {
     /// Takes up orders that stand in a step past its deadline; returns how many.
     async fn recover(&self) -> Result<u64, Error>;
 
-    /// Forgets keys after 24 hours and carts that expired unused a week ago; returns how many.
+    /// Forgets keys after 24 hours, carts that expired unused a week ago, and buyers whose account is gone; returns how
+    /// many.
     async fn clean_up(&self) -> Result<u64, Error>;
 
     /// Waits until the purchases that run in this process have come to an end.
@@ -213,20 +234,28 @@ impl Orders for Service {
 
     async fn start_cart(
         &self,
-        _: &Actor,
+        actor: &Actor,
         variant: VariantId,
         quantity: Quantity,
         key: Option<IdempotencyKey>,
-    ) -> Result<(Cart, Secret), Error> {
-        cart_change::start(&self.0, variant, quantity, key).await
+    ) -> Result<(Cart, Option<Secret>), Error> {
+        cart_change::start(&self.0, actor, variant, quantity, key).await
     }
 
     async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error> {
         cart::show(&self.0, actor, cart).await
     }
 
-    async fn basket(&self, actor: &Actor, completed: bool) -> Result<Option<CartId>, Error> {
-        cart::of_token(&self.0, actor, completed).await
+    async fn basket(
+        &self,
+        actor: &Actor,
+        checkout: Option<&IdempotencyKey>,
+    ) -> Result<Option<CartId>, Error> {
+        cart::basket(&self.0, actor, checkout).await
+    }
+
+    async fn merge(&self, actor: &Actor, guest: &Secret) -> Result<Option<Merged>, Error> {
+        merge::merge(&self.0, actor, guest).await
     }
 
     async fn add_item(
@@ -272,6 +301,18 @@ impl Orders for Service {
 
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {
         order::show(&self.0, actor, order).await
+    }
+
+    async fn orders(&self, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error> {
+        order::list(&self.0, actor, slice).await
+    }
+
+    async fn export(&self, actor: &Actor) -> Result<Vec<Order>, Error> {
+        order::export(&self.0, actor).await
+    }
+
+    async fn forget(&self, actor: &Actor, user: UserId) -> Result<(), Error> {
+        erase::forget(&self.0, actor, user).await
     }
 
     async fn import(&self, actor: &Actor, import: &Import) -> Result<Imported, Error> {

@@ -1,8 +1,10 @@
 //! Orders as read.
 
+use std::collections::HashMap;
+
 use catalog::{ProductId, StoreId, VariantId};
-use identity::Actor;
-use platform::{Currency, Database, Email, Money};
+use identity::{Actor, UserId};
+use platform::{Currency, Cursor, CursorRequest, Database, Email, Money, Slice};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -128,17 +130,53 @@ pub(crate) async fn show(parts: &Parts, actor: &Actor, id: OrderId) -> Result<Or
     load(&parts.database, id).await
 }
 
-/// Refuses an actor who does not hold the token of the order's cart.
+/// Refuses an actor whose order it is not: it is of their account, or they hold the token of its cart.
 pub(crate) async fn authorize(parts: &Parts, actor: &Actor, id: OrderId) -> Result<(), Error> {
     let found = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM orders.orders WHERE id = $1 AND (token_hash = $2 OR $3)) AS "found!""#,
+        r#"SELECT EXISTS (SELECT FROM orders.orders WHERE id = $1 AND (token_hash = $2 OR user_id = $3 OR $4)) AS "found!""#,
         id.uuid(),
         actor.cart_token_hash(),
+        actor.user_id().map(UserId::uuid),
         actor.is_system(),
     )
     .fetch_one(parts.database.pool())
     .await?;
     if found { Ok(()) } else { Err(Error::OrderNotFound) }
+}
+
+/// Most orders that are given to somebody to take along.
+const MOST_EXPORTED: i64 = 10_000;
+
+pub(crate) async fn list(parts: &Parts, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error> {
+    let user = actor.person()?;
+    let after = slice.after.as_ref().map(Cursor::decode::<OrderId>).transpose()?;
+    let found = of_user(parts, user, after, i64::from(slice.first) + 1).await?;
+    Ok(Slice::of(found, slice.first, |order| Cursor::encode(&order.id)))
+}
+
+pub(crate) async fn export(parts: &Parts, actor: &Actor) -> Result<Vec<Order>, Error> {
+    of_user(parts, actor.person()?, None, MOST_EXPORTED).await
+}
+
+/// The latest orders of an account; ids sort by the time they were made.
+async fn of_user(
+    parts: &Parts,
+    user: UserId,
+    after: Option<OrderId>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT id AS "id: OrderId" FROM orders.orders WHERE user_id = $1 AND ($2::uuid IS NULL OR id < $2)
+           ORDER BY id DESC LIMIT $3"#,
+        user.uuid(),
+        after.map(OrderId::uuid),
+        limit,
+    )
+    .fetch_all(parts.database.pool())
+    .await?;
+    let mut found = load_all(&mut *parts.database.pool().acquire().await?, &ids).await?;
+    found.sort_by_key(|order| std::cmp::Reverse(order.id));
+    Ok(found)
 }
 
 pub(crate) async fn load(database: &Database, id: OrderId) -> Result<Order, Error> {
@@ -148,64 +186,103 @@ pub(crate) async fn load(database: &Database, id: OrderId) -> Result<Order, Erro
 
 /// Loads the order as this connection's transaction sees it.
 pub(crate) async fn load_in(connection: &mut sqlx::PgConnection, id: OrderId) -> Result<Order, Error> {
-    let row = sqlx::query!(
-        r#"SELECT number, state, currency, total, cart_id AS "cart_id: CartId", email,
+    load_all(connection, &[id]).await?.pop().ok_or(Error::OrderNotFound)
+}
+
+/// Loads those of these orders that there are, in no order.
+async fn load_all(connection: &mut sqlx::PgConnection, ids: &[OrderId]) -> Result<Vec<Order>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: OrderId", number, state, currency, total, cart_id AS "cart_id: CartId", email,
                   shipping_address AS "shipping_address: Json<Address>",
                   billing_address AS "billing_address: Json<Address>", failure AS "failure: Json<Failure>",
                   hold_expires_at, placed_at, paid_at
-           FROM orders.orders WHERE id = $1"#,
-        id.uuid(),
+           FROM orders.orders WHERE id = ANY($1)"#,
+        &platform::id::uuids(ids),
     )
-    .fetch_optional(&mut *connection)
-    .await?
-    .ok_or(Error::OrderNotFound)?;
-    let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    let status = OrderState::of(&row.state);
-    Ok(Order {
-        id,
-        number: row.number,
-        status,
-        cart_id: row.cart_id,
-        email: row.email.and_then(|email| email.parse().ok()),
-        lines: lines(connection, id, currency).await?,
-        total: Money::new(row.total, currency),
-        shipping_address: row.shipping_address.map(|address| address.0),
-        billing_address: row.billing_address.map(|address| address.0),
-        failure: row
-            .failure
-            .map(|Json(failure)| OrderFailure { code: failure.reason, message: failure.message }),
-        hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
-        placed_at: row.placed_at,
-        paid_at: row.paid_at,
-    })
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut lines = lines(connection, ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency =
+                row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            let status = OrderState::of(&row.state);
+            let failure = row.failure.map(|Json(failure)| failure);
+            Ok(Order {
+                id: row.id,
+                number: row.number,
+                status,
+                cart_id: row.cart_id,
+                email: row.email.and_then(|email| email.parse().ok()),
+                lines: lines
+                    .remove(&row.id)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|line| line.of(currency))
+                    .collect(),
+                total: Money::new(row.total, currency),
+                shipping_address: row.shipping_address.map(|address| address.0),
+                billing_address: row.billing_address.map(|address| address.0),
+                failure: failure
+                    .map(|failure| OrderFailure { code: failure.reason, message: failure.message }),
+                hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
+                placed_at: row.placed_at,
+                paid_at: row.paid_at,
+            })
+        })
+        .collect()
 }
 
+/// A stored line.
+struct LineRow {
+    order_id: OrderId,
+    position: i32,
+    store_id: StoreId,
+    product_id: ProductId,
+    variant_id: VariantId,
+    sku: Option<String>,
+    title: String,
+    variant_title: Option<String>,
+    quantity: i32,
+    unit_price: i64,
+    total: i64,
+}
+
+impl LineRow {
+    fn of(&self, currency: Currency) -> OrderLine {
+        OrderLine {
+            position: self.position,
+            store_id: self.store_id,
+            product_id: self.product_id,
+            variant_id: self.variant_id,
+            sku: self.sku.clone(),
+            title: self.title.clone(),
+            variant_title: self.variant_title.clone(),
+            quantity: self.quantity,
+            unit_price: Money::new(self.unit_price, currency),
+            total: Money::new(self.total, currency),
+        }
+    }
+}
+
+/// The lines of these orders, each order's in their places.
 async fn lines(
     connection: &mut sqlx::PgConnection,
-    id: OrderId,
-    currency: Currency,
-) -> Result<Vec<OrderLine>, Error> {
-    let rows = sqlx::query!(
-        r#"SELECT position, store_id AS "store_id: StoreId", product_id AS "product_id: ProductId",
-                  variant_id AS "variant_id: VariantId", sku, title, variant_title, quantity, unit_price, total
-           FROM orders.order_lines WHERE order_id = $1 ORDER BY position"#,
-        id.uuid(),
+    orders: &[OrderId],
+) -> Result<HashMap<OrderId, Vec<LineRow>>, Error> {
+    let rows = sqlx::query_as!(
+        LineRow,
+        r#"SELECT order_id AS "order_id: OrderId", position, store_id AS "store_id: StoreId",
+                  product_id AS "product_id: ProductId", variant_id AS "variant_id: VariantId", sku, title,
+                  variant_title, quantity, unit_price, total
+           FROM orders.order_lines WHERE order_id = ANY($1) ORDER BY order_id, position"#,
+        &platform::id::uuids(orders),
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| OrderLine {
-            position: row.position,
-            store_id: row.store_id,
-            product_id: row.product_id,
-            variant_id: row.variant_id,
-            sku: row.sku,
-            title: row.title,
-            variant_title: row.variant_title,
-            quantity: row.quantity,
-            unit_price: Money::new(row.unit_price, currency),
-            total: Money::new(row.total, currency),
-        })
-        .collect())
+    let mut lines: HashMap<OrderId, Vec<LineRow>> = HashMap::new();
+    for row in rows {
+        lines.entry(row.order_id).or_default().push(row);
+    }
+    Ok(lines)
 }

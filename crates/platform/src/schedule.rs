@@ -13,6 +13,10 @@ pub trait Recurring: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The pause between two rounds.
     fn every(&self) -> Duration;
+    /// Comes back when a round is wanted before the pause is over; never, if nothing is said.
+    async fn woken(&self) {
+        std::future::pending::<()>().await;
+    }
     /// One round; returns how many things it did.
     async fn round(&self) -> Result<u64, Box<dyn std::error::Error + Send + Sync>>;
 }
@@ -34,6 +38,7 @@ pub async fn run(work: Arc<dyn Recurring>, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
+            () = work.woken() => {}
             () = tokio::time::sleep(work.every()) => {}
         }
     }

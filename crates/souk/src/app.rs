@@ -5,12 +5,17 @@ use std::sync::Arc;
 use catalog::Catalog;
 use identity::Identity;
 use inventory::Inventory;
+use notifications::Mails;
 use orders::Orders;
 use payments::Payments;
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
 use sqlx::migrate::Migrator;
+
+use crate::mail::Catcher;
+
+pub use notifications::Settings as MailSettings;
 
 /// The modules and their migrations, in the order they run.
 pub fn migrations() -> [(&'static str, &'static Migrator); 7] {
@@ -32,6 +37,8 @@ pub struct Settings {
     pub identity: identity::Settings,
     /// Carts and orders.
     pub orders: orders::Settings,
+    /// Mail.
+    pub mail: notifications::Settings,
 }
 
 /// All modules in one process.
@@ -51,6 +58,8 @@ pub struct App {
     pub payments: Arc<dyn Payments>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
+    /// Mail.
+    pub mails: Arc<dyn Mails>,
 }
 
 impl App {
@@ -68,7 +77,8 @@ impl App {
             Arc::clone(&payments),
             settings.orders,
         );
-        Self { database, sources, identity, catalog, inventory, payments, orders }
+        let mails = notifications::service(database.clone(), sources.clone(), settings.mail);
+        Self { database, sources, identity, catalog, inventory, payments, orders, mails }
     }
 
     /// What the API stands in front of.
@@ -78,6 +88,7 @@ impl App {
             catalog: Arc::clone(&self.catalog),
             inventory: Arc::clone(&self.inventory),
             orders: Arc::clone(&self.orders),
+            mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
             sources: self.sources.clone(),
         }
@@ -88,6 +99,8 @@ impl App {
         let handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog))),
             Arc::new(identity::jobs::PrepareMails(self.identity.clone())),
+            Arc::new(orders::jobs::ForgetBuyers(Arc::clone(&self.orders))),
+            Arc::new(notifications::jobs::QueueMails(Arc::clone(&self.mails))),
         ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)
     }
@@ -98,6 +111,8 @@ impl App {
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
+            Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
+            Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),
         ]
     }
 }

@@ -15,6 +15,7 @@ use anyhow::{Context, anyhow, bail};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use ipnet::IpNet;
+use notifications::Smtp;
 use platform::telemetry::LogFormat;
 use platform::{Sources, Vault};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(crate) use self::database_url::DatabaseUrl;
 use self::login_providers::LoginProvider;
 use self::masked::Masked;
 use self::variables::Variables;
-use crate::app::Settings;
+use crate::app::{MailSettings, Settings};
 use crate::cli::{Flags, Serve};
 
 /// The settings. Each is a key of `souk.toml` and, in capitals behind `SOUK_`, a variable.
@@ -55,6 +56,10 @@ pub(crate) struct Config {
     pub(crate) redis_url: Option<Masked>,
     /// PostgreSQL to use instead of the embedded one.
     pub(crate) database_url: Option<DatabaseUrl>,
+    /// Mail server; without one, mails are caught.
+    pub(crate) smtp_url: Option<Masked>,
+    /// Who mails come from; `no-reply` at the host of `public_url` if not set.
+    pub(crate) mail_from: Option<String>,
     /// Most connections to PostgreSQL at a time.
     pub(crate) database_connections: u32,
     /// Folder with `postgres` and `initdb` for the embedded PostgreSQL; searched for if not set.
@@ -88,6 +93,8 @@ impl Config {
             rate_limits: true,
             redis_url: None,
             database_url: None,
+            smtp_url: None,
+            mail_from: None,
             database_connections: 20,
             postgres_bin: None,
             log_format: LogFormat::Auto,
@@ -121,7 +128,13 @@ impl Config {
             step_deadline: Duration::from_secs(self.step_deadline_seconds),
             ..orders::Settings::default()
         };
-        Ok(Settings { identity, orders })
+        Ok(Settings { identity, orders, mail: self.mail()? })
+    }
+
+    fn mail(&self) -> anyhow::Result<MailSettings> {
+        let smtp = self.smtp_url.as_ref().map(|url| Smtp::at(url.expose())).transpose()?;
+        let (name, from) = (self.name.clone(), self.mail_from.as_deref());
+        Ok(MailSettings::new(self.public_url()?, name, from, smtp)?)
     }
 
     /// What seals secrets in the database.
@@ -153,6 +166,10 @@ impl Config {
         if let Some(url) = &self.redis_url {
             platform::limits::Redis::check(url.expose()).context("redis_url")?;
         }
+        if self.smtp_url.is_some() && self.mail_from.is_none() && self.public_url.is_none() {
+            bail!("smtp_url is set: say in mail_from who mails come from, or where Souk is in public_url");
+        }
+        self.mail()?;
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")
@@ -223,7 +240,7 @@ fn explain(error: &figment::Error) -> anyhow::Error {
             match error.path.join(".").as_str() {
                 "" => format!("{}{source}", error.kind),
                 // Without the value, which may be a password.
-                key @ ("database_url" | "redis_url" | "secret_key") => {
+                key @ ("database_url" | "redis_url" | "secret_key" | "smtp_url") => {
                     format!("{key}: it has to be a text{source}")
                 }
                 key if key.starts_with("login_providers") => {

@@ -63,6 +63,9 @@ async fn run(
     if demo {
         demo::fill_if_empty(app, &media).await.context("could not fill in the demo data")?;
     }
+    if config.smtp_url.is_none() && !demo {
+        tracing::warn!("there is no smtp_url: mails are kept for a while and go nowhere");
+    }
     let (stop, stop_ops) = (CancellationToken::new(), CancellationToken::new());
     let (limiter, tidy) = limiter(config, app).await?;
     let background = start_background(app, tidy, &stop);
@@ -191,6 +194,7 @@ fn describe_metrics() {
     );
     describe_counter!("souk_recurring_done_total", Count, "Things that recurring work has done");
     describe_counter!("souk_recurring_failures_total", Count, "Rounds of recurring work that failed");
+    describe_counter!("souk_mails_total", Count, "Attempts to send a mail, by outcome");
     describe_gauge!("souk_database_connections", Count, "Open connections to PostgreSQL");
     describe_gauge!("souk_database_connections_idle", Count, "Open connections that nobody uses");
     describe_gauge!("souk_outbox_events", Count, "Events that wait in the outbox");
@@ -206,6 +210,7 @@ fn describe_metrics() {
 fn greet(settings: &Settings) {
     let (base, ops) =
         (settings.public_url.as_str().trim_end_matches('/'), settings.ops_url.as_str().trim_end_matches('/'));
+    let mails = if settings.demo { format!("\n    Caught mails     {base}/dev/mail") } else { String::new() };
     println!(
         "
   Souk is open.
@@ -214,7 +219,7 @@ fn greet(settings: &Settings) {
     API reference    {base}/docs
     Products         {base}/api/v1/products
     Health           {ops}/readyz
-    Metrics          {ops}/metrics
+    Metrics          {ops}/metrics{mails}
 
   Try:  curl -s '{base}/api/v1/products?per_page=1'
         the README's tour buys something; `souk verify` checks the books.

@@ -7,7 +7,7 @@ use api::Api;
 use ipnet::IpNet;
 use platform::limits::InProcess;
 use platform::{Sources, Vault, Violation};
-use souk::app::{App, Settings};
+use souk::app::{App, MailSettings, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +73,16 @@ impl TestApp {
     /// Starts the application with what `change` makes of the usual settings of its API.
     pub async fn changed(change: impl FnOnce(&Sources, &mut api::Settings)) -> Self {
         Self::set_up("127.0.0.1", |setup| change(&setup.sources, &mut setup.api)).await
+    }
+
+    /// Starts the application as a demo, which shows the mails it caught.
+    pub async fn demo() -> Self {
+        Self::adjusted(|_, api| api.demo = true).await
+    }
+
+    /// Starts the application with other settings of its modules and its API.
+    pub async fn adjusted(adjust: impl FnOnce(&mut Settings, &mut api::Settings)) -> Self {
+        Self::set_up("127.0.0.1", |setup| adjust(&mut setup.modules, &mut setup.api)).await
     }
 
     /// Starts the application under this name of the machine, with what `change` makes of the usual settings.
@@ -146,7 +156,7 @@ impl TestApp {
         App::new(database.clone(), self.app.sources.clone(), self.settings())
     }
 
-    /// Runs background work until nothing is left: recovery, then the outbox.
+    /// Runs background work until nothing is left: recovery, the outbox, and the mails that are due.
     ///
     /// # Panics
     /// When it fails.
@@ -154,6 +164,7 @@ impl TestApp {
         self.app.orders.drain().await;
         while self.app.orders.recover().await.expect("recovery runs") > 0 {}
         self.app.dispatcher().drain().await.expect("the outbox can be drained");
+        while self.app.mails.send_due().await.expect("mails can be sent") > 0 {}
     }
 
     /// The invariants that are broken now.
@@ -183,5 +194,6 @@ impl TestApp {
 /// Sealed with a key that all nodes of a test share.
 fn usual_settings(base: &Url) -> Settings {
     let identity = identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]));
-    Settings { identity, orders: orders::Settings::default() }
+    let mail = MailSettings::new(base.clone(), "Souk".to_owned(), None, None);
+    Settings { identity, orders: orders::Settings::default(), mail: mail.expect("mails come from somewhere") }
 }

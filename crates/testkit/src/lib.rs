@@ -8,7 +8,7 @@ mod database;
 mod factory;
 mod http;
 mod logs;
-mod mailshim;
+mod mails;
 mod people;
 mod time_and_chance;
 
@@ -17,5 +17,6 @@ pub use database::TestDatabase;
 pub use factory::{NewProduct, address, product, purchase, variant};
 pub use http::Answer;
 pub use logs::{Secrets, logged};
+pub use mails::TestMail;
 pub use people::{PASSWORD, Person};
 pub use time_and_chance::{FakeClock, SeededEntropy};

@@ -1,13 +1,15 @@
-//! The basket of the caller: a cart whose token lives in a cookie or in `X-Cart-Token`.
+//! The basket of the caller: their account's cart, or one whose token lives in a cookie or in `X-Cart-Token`.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
+use identity::Actor;
 use orders::{Address, Cart, CartId, CartLine, Checkout, Error as OrdersError};
 use payments::PaymentToken;
-use platform::{Currency, Email, Money, Secret};
+use platform::{Currency, Detail, Email, Money, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +19,7 @@ use super::carts::{AddItem, shown};
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{CookieToken, Json, Key, MaybeKey};
+use crate::extract::{CookieToken, Json, Key, MaybeKey, cart_token};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -85,11 +87,48 @@ struct CheckoutBody {
     payment: PaymentBody,
 }
 
+/// What became of the basket that somebody had before they signed in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MergedBasket {
+    /// The account's basket as it is now.
+    basket: Basket,
+    /// What is not as the buyer last saw it: `quantity_reduced` and `price_changed` at lines of the basket, and for
+    /// what did not come into it `unavailable`, `out_of_stock`, `cart_full` or `currency_mismatch`.
+    pub(crate) notes: Vec<Detail>,
+}
+
+/// How [`merge_after_login`] went.
+pub(crate) struct AfterLogin {
+    /// For the answer to the login; none if there was nothing to merge.
+    pub(crate) basket: Option<MergedBasket>,
+    /// Whether the cookie of the guest's basket opens nothing any more.
+    pub(crate) clear_cookie: bool,
+}
+
+/// Puts the basket that somebody had as a guest, by the cookie or the header of this request, into the one of the
+/// account they have just signed in to. A login does not fail for it: what can not be merged now stays the guest's.
+pub(crate) async fn merge_after_login(api: &Api, user: &Actor, headers: &HeaderMap) -> AfterLogin {
+    let nothing = AfterLogin { basket: None, clear_cookie: false };
+    let Some(token) = cart_token(api, headers) else { return nothing };
+    match api.orders.merge(user, &token).await {
+        Ok(Some(merged)) => {
+            let basket = shown(api, merged.cart).into();
+            AfterLogin { basket: Some(MergedBasket { basket, notes: merged.notes }), clear_cookie: true }
+        }
+        Ok(None) => nothing,
+        Err(error) => {
+            tracing::warn!(%error, "a guest's basket could not be merged");
+            nothing
+        }
+    }
+}
+
 /// Shows the caller's basket.
-#[utoipa::path(get, path = "/api/v1/shopping_basket", tag = "Cart", security((), ("cart_token" = []), ("cart_cookie" = [])),
+#[utoipa::path(get, path = "/api/v1/shopping_basket", tag = "Cart",
+    security((), ("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The basket, empty if there is none", body = Basket)))]
 async fn show_basket(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
-    let basket = match api.orders.basket(&actor, false).await? {
+    let basket = match api.orders.basket(&actor, None).await? {
         Some(id) => shown(&api, api.orders.cart(&actor, id).await?).into(),
         None => Basket::EMPTY,
     };
@@ -98,10 +137,12 @@ async fn show_basket(State(api): State<Api>, Caller(actor): Caller) -> Result<Re
 
 /// Puts a product into the caller's basket.
 ///
-/// A caller who has none gets a new one: its token comes in a cookie and in `X-Cart-Token`. A cookie that was
-/// sent is set again, so that it lives as long as the basket.
+/// A guest who has none gets a new one: its token comes in a cookie and in `X-Cart-Token`. A cookie that was sent is set
+/// again, so that it lives as long as the basket. Whoever has signed in has one basket with their account and needs no
+/// token.
 #[utoipa::path(post, path = "/api/v1/shopping_basket/products", tag = "Cart", request_body = AddItem,
-    params(("Idempotency-Key" = Option<String>, Header)), security((), ("cart_token" = []), ("cart_cookie" = [])),
+    params(("Idempotency-Key" = Option<String>, Header)),
+    security((), ("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The basket", body = Basket), (status = 404, body = ProblemBody),
               (status = 409, description = "Not enough in stock", body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn add_product(
@@ -111,18 +152,22 @@ async fn add_product(
     CookieToken(known): CookieToken,
     Json(body): Json<AddItem>,
 ) -> Result<Response, Problem> {
-    if let Some(id) = api.orders.basket(&actor, false).await? {
+    if let Some(id) = api.orders.basket(&actor, None).await? {
         let added = api.orders.add_item(&actor, id, body.variant_id, body.quantity, key).await?;
         let mut response = ([PRIVATE], axum::Json(Basket::from(shown(&api, added.cart)))).into_response();
         mark_replay(&mut response, added.replayed);
         // It lives as long as the cart, which has just begun its life anew.
-        let renewed = known.map(|token| CookieJar::new().add(cookie(&api, &token)));
+        let renewed = known
+            .filter(|_| actor.user_id().is_none())
+            .map(|token| CookieJar::new().add(cookie(&api, &token)));
         return Ok((renewed, response).into_response());
     }
     let (cart, token) = api.orders.start_cart(&actor, body.variant_id, body.quantity, key).await?;
+    let response = ([PRIVATE], axum::Json(Basket::from(shown(&api, cart)))).into_response();
+    let Some(token) = token else { return Ok(response) };
     let jar = CookieJar::new().add(cookie(&api, &token));
-    let headers = [PRIVATE, (axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
-    Ok((jar, headers, axum::Json(Basket::from(shown(&api, cart)))).into_response())
+    let header = [(axum::http::HeaderName::from_static("x-cart-token"), token.expose())];
+    Ok((jar, header, response).into_response())
 }
 
 fn cookie(api: &Api, token: &Secret) -> Cookie<'static> {
@@ -142,7 +187,7 @@ fn cookie(api: &Api, token: &Secret) -> Cookie<'static> {
 /// and body it answers the same, with `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/api/v1/shopping_basket/checkout", tag = "Checkout", request_body = CheckoutBody,
     params(("Idempotency-Key" = String, Header, description = "New for each purchase, the same for each repetition of it")),
-    security(("cart_token" = []), ("cart_cookie" = [])),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 201, description = "The paid order", body = orders::Order),
               (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
               (status = 402, description = "The payment was declined; the stock is free again", body = ProblemBody),
@@ -156,7 +201,7 @@ async fn checkout(
     Key(key): Key,
     Json(body): Json<CheckoutBody>,
 ) -> Result<Response, Problem> {
-    let cart_id = api.orders.basket(&actor, true).await?.ok_or(OrdersError::CartNotFound)?;
+    let cart_id = api.orders.basket(&actor, Some(&key)).await?.ok_or(OrdersError::CartNotFound)?;
     let checkout = Checkout {
         cart_id,
         key,

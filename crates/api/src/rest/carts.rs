@@ -102,7 +102,7 @@ async fn create_cart(
 ///
 /// Lines whose price or stock is not what the buyer was shown carry `notes`.
 #[utoipa::path(get, path = "/api/v1/carts/{id}", tag = "Cart", params(("id" = CartId, Path)),
-    security(("cart_token" = [])),
+    security(("cart_token" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The cart", body = Cart), (status = 404, body = ProblemBody),
               (status = 410, description = "It has expired", body = ProblemBody)))]
 async fn show_cart(
@@ -118,7 +118,8 @@ async fn show_cart(
 /// Units of a variant that is in the cart already are added to it, at the price of now. With an
 /// `Idempotency-Key`, repeating the request adds them once and answers with the cart as it is by then.
 #[utoipa::path(post, path = "/api/v1/carts/{id}/items", tag = "Cart", request_body = AddItem,
-    params(("id" = CartId, Path), ("Idempotency-Key" = Option<String>, Header)), security(("cart_token" = [])),
+    params(("id" = CartId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    security(("cart_token" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The cart", body = Cart), (status = 404, body = ProblemBody),
               (status = 409, description = "Not enough in stock", body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn add_item(
@@ -138,7 +139,8 @@ async fn add_item(
 ///
 /// The line takes the price of now: this is how a buyer accepts a changed price.
 #[utoipa::path(patch, path = "/api/v1/carts/{id}/items/{line_id}", tag = "Cart", request_body = ChangeItem,
-    params(("id" = CartId, Path), ("line_id" = CartLineId, Path)), security(("cart_token" = [])),
+    params(("id" = CartId, Path), ("line_id" = CartLineId, Path)),
+    security(("cart_token" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The cart", body = Cart), (status = 404, body = ProblemBody),
               (status = 409, description = "Not enough in stock", body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn change_item(
@@ -153,7 +155,8 @@ async fn change_item(
 
 /// Takes an item out of a cart.
 #[utoipa::path(delete, path = "/api/v1/carts/{id}/items/{line_id}", tag = "Cart",
-    params(("id" = CartId, Path), ("line_id" = CartLineId, Path)), security(("cart_token" = [])),
+    params(("id" = CartId, Path), ("line_id" = CartLineId, Path)),
+    security(("cart_token" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The cart", body = Cart), (status = 404, body = ProblemBody)))]
 async fn remove_item(
     State(api): State<Api>,

@@ -20,6 +20,7 @@ mod view;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use basket::merge_after_login;
 pub(crate) use view::{absolute, of_products};
 
 use crate::Api;

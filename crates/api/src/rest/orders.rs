@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use orders::{Address, CartId, Checkout, Order, OrderId};
-use platform::Email;
+use platform::{Cursor, CursorRequest, Email, PageRequest, Slice};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,18 +14,21 @@ use super::basket::PaymentBody;
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{Json, Key, Path};
+use crate::extract::{Json, Key, Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(create_order)).routes(routes!(show_order)).routes(routes!(pay_order))
+    OpenApiRouter::new()
+        .routes(routes!(list_orders, create_order))
+        .routes(routes!(show_order))
+        .routes(routes!(pay_order))
 }
 
 /// A cart to be bought.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateOrder {
-    /// The cart; its token comes in `X-Cart-Token`.
+    /// The cart: the account's, or one whose token comes in `X-Cart-Token`.
     #[garde(skip)]
     cart_id: CartId,
     /// Whom to write to.
@@ -48,7 +51,7 @@ struct CreateOrder {
 /// `/api/v1/orders/{id}/payment` before `hold_expires_at`.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "Checkout", request_body = CreateOrder,
     params(("Idempotency-Key" = String, Header, description = "New for each purchase, the same for each repetition of it")),
-    security(("cart_token" = []), ("cart_cookie" = [])),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 201, description = "The order", body = Order),
               (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
               (status = 402, description = "The payment was declined; the stock is free again", body = ProblemBody),
@@ -74,11 +77,46 @@ async fn create_order(
     Ok(created(&api.orders.checkout(&actor, checkout).await?))
 }
 
+/// Which part of a list.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OrdersQuery {
+    /// How many, from 1 to 100.
+    #[garde(inner(range(min = 1, max = PageRequest::MAX_PER_PAGE)))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    first: Option<u32>,
+    /// The `end_cursor` of the page before.
+    #[garde(skip)]
+    after: Option<String>,
+}
+
+/// Lists the caller's orders.
+///
+/// The orders that were bought with the account, the latest first. Those that were bought as a guest are not among them,
+/// whatever their e-mail address.
+#[utoipa::path(get, path = "/api/v1/orders", tag = "Checkout", params(OrdersQuery),
+    security(("bearer" = []), ("session_cookie" = [])),
+    responses((status = 200, description = "The orders", body = Slice<Order>),
+              (status = 401, description = "Nobody has signed in", body = ProblemBody),
+              (status = 403, description = "A program asks", body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn list_orders(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Query(query): Query<OrdersQuery>,
+) -> Result<Response, Problem> {
+    let slice = CursorRequest {
+        first: query.first.unwrap_or(PageRequest::DEFAULT_PER_PAGE),
+        after: query.after.as_deref().map(Cursor::presented),
+    };
+    Ok(([PRIVATE], axum::Json(api.orders.orders(&actor, &slice).await?)).into_response())
+}
+
 /// Shows an order.
 ///
-/// To the holder of the token of the cart it came from.
+/// To whoever bought it: with their account, or as the holder of the token of the cart it came from.
 #[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "Checkout", params(("id" = OrderId, Path)),
-    security(("cart_token" = []), ("cart_cookie" = [])),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The order", body = Order), (status = 404, body = ProblemBody)))]
 async fn show_order(
     State(api): State<Api>,
@@ -94,7 +132,7 @@ async fn show_order(
 /// new `Idempotency-Key`.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/payment", tag = "Checkout", request_body = PaymentBody,
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    security(("cart_token" = []), ("cart_cookie" = [])),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The paid order", body = Order),
               (status = 400, description = "No Idempotency-Key, or no JSON", body = ProblemBody),
               (status = 402, description = "The payment was declined", body = ProblemBody),

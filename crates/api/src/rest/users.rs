@@ -171,7 +171,7 @@ struct ExportBody {
     responses((status = 200, description = "The data", body = ExportBody), (status = 401, body = ProblemBody)))]
 async fn export_me(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
     let account = api.identity.accounts.export(&actor).await?;
-    let orders: Vec<Order> = Vec::new(); // MERGE: api.orders.export(&actor).await?;
+    let orders = api.orders.export(&actor).await?;
     let name = [("content-disposition", "attachment; filename=\"souk-export.json\"")];
     Ok((name, private(&ExportBody { account, orders })).into_response())
 }

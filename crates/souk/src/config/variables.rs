@@ -9,8 +9,9 @@ use figment::{Error, Metadata, Profile, Provider};
 /// Variables that begin with `SOUK_` but are no settings: the first names the file, the others steer scripts.
 const NO_SETTINGS: [&str; 3] = ["SOUK_CONFIG", "SOUK_BOOTSTRAP_POSTGRES", "SOUK_INSTALL_DENY"];
 const PREFIX: &str = "SOUK_";
-/// Where many programs look for their database; `SOUK_DATABASE_URL` wins over it.
-const DATABASE_URL: &str = "DATABASE_URL";
+/// Where many programs look for their database and their mail server; `SOUK_DATABASE_URL` and `SOUK_SMTP_URL` win over
+/// them.
+const PLAIN: [&str; 2] = ["DATABASE_URL", "SMTP_URL"];
 
 /// What the environment says. An empty variable says nothing.
 pub(super) struct Variables(Dict);
@@ -27,7 +28,7 @@ impl Variables {
             let Some(name) = name.to_str() else { continue };
             let key = match name.strip_prefix(PREFIX) {
                 Some(key) if !NO_SETTINGS.contains(&name) => key.to_lowercase(),
-                None if name == DATABASE_URL && !is_set("SOUK_DATABASE_URL") => name.to_lowercase(),
+                None if PLAIN.contains(&name) && !is_set(&format!("{PREFIX}{name}")) => name.to_lowercase(),
                 _ => continue,
             };
             let Some(default) = settings.get(&key).filter(|_| name == name.to_uppercase()) else {
