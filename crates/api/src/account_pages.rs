@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum_extra::extract::CookieJar;
 use garde::Validate;
-use identity::{Actor, Authenticated, Credentials, LogIn, Presented, SessionKind, SignIn};
+use identity::{Credentials, LogIn, SessionKind, SignIn};
 use minijinja::context;
 use minijinja::value::Serde;
 use platform::{Email, Secret};
@@ -389,15 +389,12 @@ async fn log_in(
     let mut notes = Vec::new();
     if let Credentials::Cookie { token, expires_at } = &signed_in.credentials {
         jar = jar.add(api.of_session(token, *expires_at));
-        let presented = Presented::Cookie(token.clone());
-        if let Authenticated::Principal(principal) = api.identity.access.authenticate(&presented).await? {
-            let merged = merge_after_login(&api, &Actor::known(principal), &headers).await;
-            if merged.clear_cookie {
-                jar = jar.add(api.expired(api.cart_cookie()));
-            }
-            let said = merged.basket.into_iter().flat_map(|basket| basket.notes);
-            notes.extend(said.map(|note| format!("Your basket: {}.", note.message)));
+        let merged = merge_after_login(&api, &signed_in, &headers).await;
+        if merged.clear_cookie {
+            jar = jar.add(api.expired(api.cart_cookie()));
         }
+        let said = merged.basket.into_iter().flat_map(|basket| basket.notes);
+        notes.extend(said.map(|note| format!("Your basket: {}.", note.message)));
     }
     let next = next(&body.token);
     // What became of the basket is said before it goes on.

@@ -67,6 +67,37 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
             "data": [product()],
             "page_info": {"has_next_page": true, "end_cursor": "eyJzb3J0IjoibmV3ZXN0In0"}
         }),
+        "ApplyForStore" => json!({
+            "slug": "kiln-and-kin", "name": "Kiln & Kin", "description": "Stoneware from a family workshop.",
+            "currency": "GBP"
+        }),
+        "ChangeStore" => {
+            json!({"description": "Stoneware from a family workshop in Whitby.", "image_url": null})
+        }
+        "DecisionReason" => json!({"reason": "The imprint is missing."}),
+        "TeamStore" => team_store(),
+        "OwnStores" => json!({"data": [{"role": "owner", "store": team_store()}]}),
+        "Slice_TeamStore" => slice(&team_store()),
+        "CreateProduct" => json!({
+            "title": "Teapot 'Last Ten'", "description": "The last ten of their kind.", "vendor": "Kiln & Kin",
+            "tags": ["stoneware"], "status": "active", "options": ["Size"],
+            "images": [{"url": IMAGE, "alt": "A round teapot"}], "categories": [CATEGORY], "variants": [new_variant()]
+        }),
+        "ChangeProduct" => json!({"title": "Teapot 'Last Nine'", "vendor": null}),
+        "CreateVariant" => new_variant(),
+        "ChangeVariant" => json!({"price": money(1799), "compare_at_price": money(1999)}),
+        "CategoryEntry" => json!({
+            "id": CATEGORY, "slug": "teapots", "name": "Teapots", "parent_id": "01a1fa8f-9640-7a17-9c5d-0b8e7d6c5a43",
+            "position": 0
+        }),
+        "CreateCategory" => json!({"name": "Teapots", "parent_id": "01a1fa8f-9640-7a17-9c5d-0b8e7d6c5a43"}),
+        "ChangeCategory" => json!({"name": "Tea and coffee pots", "position": 2}),
+        "StockLevel" => stock_level(),
+        "Slice_StockLevel" => slice(&stock_level()),
+        "AdjustStock" => json!({"quantity": -2, "reason": "damaged", "note": "fell off the shelf"}),
+        "CountStock" => json!({"on_hand": 8, "reason": "counted"}),
+        "StockAdjustment" => stock_adjustment(),
+        "Slice_StockAdjustment" => slice(&stock_adjustment()),
         _ => return of_factors(schema),
     })
 }
@@ -121,6 +152,34 @@ fn of_factors(schema: &str) -> Option<Value> {
             "refresh_token": CHALLENGE
         }),
         _ => return None,
+    })
+}
+
+fn slice(item: &Value) -> Value {
+    json!({"data": [item], "page_info": {"has_next_page": false, "end_cursor": null}})
+}
+
+fn team_store() -> Value {
+    let mut store = store();
+    store["review"] = json!({
+        "reason": null, "decided_at": "2026-11-20T09:05:00Z", "applied_by": "01a1fa80-1111-7c22-8333-944455566677"
+    });
+    store
+}
+
+fn new_variant() -> Value {
+    json!({"sku": "KK-TEA-10", "options": ["Large"], "price": money(1999), "weight_grams": 900})
+}
+
+fn stock_level() -> Value {
+    json!({"variant_id": VARIANT, "on_hand": 10, "reserved": 2, "available": 8, "version": 3})
+}
+
+fn stock_adjustment() -> Value {
+    json!({
+        "id": "01a1fa99-77aa-7c10-9d52-0f1e2d3c4b5a", "variant_id": VARIANT, "quantity": -2, "reason": "damaged",
+        "note": "fell off the shelf", "on_hand": 8, "actor_kind": "user",
+        "actor_id": "01a1fa80-1111-7c22-8333-944455566677", "created_at": "2026-11-20T10:00:00Z"
     })
 }
 

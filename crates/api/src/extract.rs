@@ -319,6 +319,19 @@ impl<S: Send + Sync> FromRequestParts<S> for IfVersion {
     }
 }
 
+impl IfVersion {
+    /// The version, without which nothing is changed: a change on top of what was not read is a blind one.
+    pub(crate) fn required(self) -> Result<i64, Problem> {
+        self.0.ok_or_else(|| {
+            Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "request/if_match_required",
+                "read it first and send its ETag as If-Match",
+            )
+        })
+    }
+}
+
 /// An `Idempotency-Key`, if there is one.
 pub(crate) struct MaybeKey(pub(crate) Option<IdempotencyKey>);
 

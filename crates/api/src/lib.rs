@@ -32,7 +32,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::serve::ListenerExt;
 use catalog::Catalog;
 use identity::Identity;
-use inventory::Inventory;
+use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
 use platform::limits::Limiter;
@@ -82,6 +82,8 @@ pub struct Modules {
     pub catalog: Arc<dyn Catalog>,
     /// Stock.
     pub inventory: Arc<dyn Inventory>,
+    /// What stores do with their stock.
+    pub stock_keeping: Arc<dyn StockKeeping>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
@@ -98,6 +100,7 @@ pub struct Api {
     pub(crate) identity: Identity,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) stock_keeping: Arc<dyn StockKeeping>,
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
@@ -108,9 +111,11 @@ pub struct Api {
 impl Api {
     /// An API in front of these modules.
     pub fn new(modules: Modules, settings: Settings) -> Self {
-        let Modules { identity, catalog, inventory, orders, mailbox, changes, sources } = modules;
+        let Modules { identity, catalog, inventory, stock_keeping, orders, mailbox, changes, sources } =
+            modules;
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
-        Self { identity, catalog, inventory, orders, mailbox, sources, settings: Arc::new(settings), cache }
+        let settings = Arc::new(settings);
+        Self { identity, catalog, inventory, stock_keeping, orders, mailbox, sources, settings, cache }
     }
 
     /// Whether buyers reach Souk by TLS.

@@ -2,9 +2,15 @@
 //!
 //! Invariants: a product has at least one variant; its price and its variants' prices are in its store's
 //! currency; only active products of active stores are shown to guests.
+//!
+//! The face is in parts: [`Catalog`] (what is sold, and what Souk itself writes), [`Stores`] (their life) and
+//! [`Assortment`] (what a store's team does with its products). A [`Catalog`] is all of them.
+mod assortment;
+mod authorize;
 mod category;
 mod counts;
 mod error;
+pub mod events;
 mod known;
 mod list;
 mod offer;
@@ -19,12 +25,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use identity::{Actor, StoreMark};
+use identity::{Actor, Identity, Permission, StoreMark};
 
 pub use identity::StoreId;
 use platform::{CursorRequest, Database, Id, Page, PageRequest, Slice, Slug, Sources, Tag, Violation};
 
-pub use category::{Category, CategoryNode, PutCategory};
+pub use assortment::{Assortment, NewProduct, ProductChange, VariantChange};
+pub use category::{Category, CategoryChange, CategoryEntry, CategoryNode, PutCategory};
 pub use counts::Counts;
 pub use error::Error;
 pub use known::Known;
@@ -35,7 +42,7 @@ pub use product::{
 };
 pub use put::{PutOutcome, PutProduct, PutResult, PutVariant};
 pub use stock::InStock;
-pub use store::{NewStore, Store, StoreStatus};
+pub use store::{Decision, NewStore, OwnStore, Store, StoreChange, StoreReview, StoreStatus, Stores};
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -92,11 +99,11 @@ impl<K> FromStr for Key<K> {
 
 /// What others may ask of the catalogue.
 #[async_trait]
-pub trait Catalog: Send + Sync + 'static {
+pub trait Catalog: Stores + Assortment {
     /// Active stores by name.
     async fn stores(&self, actor: &Actor, page: PageRequest) -> Result<Page<Store>, Error>;
 
-    /// One store.
+    /// One store, as far as the actor may see it: active ones, and those they work for or look after.
     async fn store(&self, actor: &Actor, key: &Key<StoreMark>) -> Result<Store, Error>;
 
     /// All categories as trees, siblings in their order.
@@ -128,7 +135,30 @@ pub trait Catalog: Send + Sync + 'static {
     /// How much there is.
     async fn counts(&self) -> Result<Counts, Error>;
 
-    /// Opens a store.
+    /// One category.
+    async fn category(&self, actor: &Actor, category: CategoryId) -> Result<CategoryEntry, Error>;
+
+    /// Makes a category. For operators.
+    async fn create_category(&self, actor: &Actor, category: PutCategory) -> Result<CategoryEntry, Error>;
+
+    /// Changes a category, on top of the version that was read. For operators.
+    async fn change_category(
+        &self,
+        actor: &Actor,
+        category: CategoryId,
+        change: CategoryChange,
+        version: i64,
+    ) -> Result<CategoryEntry, Error>;
+
+    /// Removes a category that nothing is in; gives it as it was. For operators.
+    async fn delete_category(
+        &self,
+        actor: &Actor,
+        category: CategoryId,
+        version: Option<i64>,
+    ) -> Result<CategoryEntry, Error>;
+
+    /// Opens a store that trades at once.
     async fn create_store(&self, actor: &Actor, store: NewStore) -> Result<Store, Error>;
 
     /// Makes the category of this slug, or changes it.
@@ -170,18 +200,14 @@ pub trait Catalog: Send + Sync + 'static {
 }
 
 /// The catalogue in this process.
-pub fn service(database: Database, sources: Sources) -> Arc<dyn Catalog> {
-    Arc::new(Service { database, sources })
+pub fn service(database: Database, sources: Sources, identity: Identity) -> Arc<dyn Catalog> {
+    Arc::new(Service { database, sources, identity })
 }
 
-struct Service {
-    database: Database,
-    sources: Sources,
-}
-
-/// Until accounts come, only Souk itself changes the catalogue.
-fn authorize_change(actor: &Actor) -> Result<(), Error> {
-    if actor.is_system() { Ok(()) } else { Err(Error::Forbidden) }
+pub(crate) struct Service {
+    pub(crate) database: Database,
+    pub(crate) sources: Sources,
+    pub(crate) identity: Identity,
 }
 
 #[async_trait]
@@ -229,14 +255,39 @@ impl Catalog for Service {
         counts::count(&self.database).await
     }
 
+    async fn category(&self, _: &Actor, category: CategoryId) -> Result<CategoryEntry, Error> {
+        category::find(&self.database, category).await
+    }
+
+    async fn create_category(&self, actor: &Actor, category: PutCategory) -> Result<CategoryEntry, Error> {
+        category::create(&self.database, &self.sources, actor, category).await
+    }
+
+    async fn change_category(
+        &self,
+        actor: &Actor,
+        category: CategoryId,
+        change: CategoryChange,
+        version: i64,
+    ) -> Result<CategoryEntry, Error> {
+        category::change(&self.database, &self.sources, actor, category, change, version).await
+    }
+
+    async fn delete_category(
+        &self,
+        actor: &Actor,
+        category: CategoryId,
+        version: Option<i64>,
+    ) -> Result<CategoryEntry, Error> {
+        category::delete(&self.database, &self.sources, actor, category, version).await
+    }
+
     async fn create_store(&self, actor: &Actor, store: NewStore) -> Result<Store, Error> {
-        authorize_change(actor)?;
-        store::create(&self.database, &self.sources, store).await
+        store::create(&self.database, &self.sources, actor, store).await
     }
 
     async fn put_category(&self, actor: &Actor, category: PutCategory) -> Result<CategoryId, Error> {
-        authorize_change(actor)?;
-        category::put(&self.database, &self.sources, category).await
+        category::put(&self.database, &self.sources, actor, category).await
     }
 
     async fn put_products(
@@ -245,7 +296,7 @@ impl Catalog for Service {
         store: StoreId,
         products: &[PutProduct],
     ) -> Result<Vec<PutResult>, Error> {
-        authorize_change(actor)?;
+        authorize::require(&self.database, actor, Permission::ProductsWrite, store).await?;
         put::products(&self.database, &self.sources, store, products).await
     }
 
@@ -255,12 +306,14 @@ impl Catalog for Service {
         store: StoreId,
         refs: &[String],
     ) -> Result<HashMap<String, Known>, Error> {
-        authorize_change(actor)?;
+        authorize::require(&self.database, actor, Permission::ProductsRead, store).await?;
         known::products(&self.database, store, refs).await
     }
 
     async fn set_in_stock(&self, actor: &Actor, news: &[InStock]) -> Result<(), Error> {
-        authorize_change(actor)?;
+        if !actor.is_system() {
+            return Err(Error::Forbidden);
+        }
         stock::set(&self.database, &self.sources, news).await
     }
 
@@ -274,7 +327,7 @@ impl Catalog for Service {
         store: StoreId,
         sku: &str,
     ) -> Result<Vec<VariantId>, Error> {
-        authorize_change(actor)?;
+        authorize::require(&self.database, actor, Permission::ProductsRead, store).await?;
         stock::by_sku(&self.database, store, sku).await
     }
 

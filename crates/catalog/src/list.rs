@@ -105,7 +105,8 @@ pub(crate) async fn page(
     select.push(" ORDER BY p.created_at DESC, p.id DESC OFFSET ").push_bind(page.offset());
     select.push(" LIMIT ").push_bind(i64::from(page.per_page));
     let ids: Vec<ProductId> = select.build_query_scalar().fetch_all(database.pool()).await?;
-    Ok(Page { data: load(database, &ids).await?, page: page.page, per_page: page.per_page, total })
+    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
+    Ok(Page { data, page: page.page, per_page: page.per_page, total })
 }
 
 pub(crate) async fn slice(
@@ -153,7 +154,8 @@ pub(crate) async fn slice(
     // The cursor comes from the ids' list, so that a product deleted in between can not end the list early.
     let places = Slice::of(places, request.first, Cursor::encode);
     let ids: Vec<ProductId> = places.data.iter().map(|place| place.id).collect();
-    Ok(Slice { data: load(database, &ids).await?, page_info: places.page_info })
+    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
+    Ok(Slice { data, page_info: places.page_info })
 }
 
 fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &ProductFilter) {

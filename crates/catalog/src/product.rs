@@ -6,6 +6,7 @@ use identity::Actor;
 use platform::id::uuids;
 use platform::{Currency, Database, Money, Slug};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -77,6 +78,8 @@ pub struct Product {
     pub created_at: OffsetDateTime,
     /// When it was last changed.
     pub updated_at: OffsetDateTime,
+    /// Counts its changes and those of its variants. Stock is not counted as a change of the product.
+    pub version: i64,
 }
 
 /// The store of a product.
@@ -170,22 +173,23 @@ pub(crate) async fn find(database: &Database, actor: &Actor, key: &Key<Product>)
     .fetch_optional(database.pool())
     .await?
     .ok_or(Error::ProductNotFound)?;
-    load(database, &[id]).await?.pop().ok_or(Error::ProductNotFound)
+    let mut connection = database.pool().acquire().await?;
+    load(&mut connection, &[id]).await?.pop().ok_or(Error::ProductNotFound)
 }
 
 /// Loads these products, in this order; those that are gone are left out.
-pub(crate) async fn load(database: &Database, ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+pub(crate) async fn load(connection: &mut PgConnection, ids: &[ProductId]) -> Result<Vec<Product>, Error> {
     let rows = sqlx::query!(
         r#"SELECT p.id AS "id: ProductId", p.slug, p.title, p.description, p.vendor, p.tags, p.status,
                   p.options AS "options: sqlx::types::Json<Vec<ProductOption>>",
-                  p.images AS "images: sqlx::types::Json<Vec<Image>>", p.currency, p.created_at, p.updated_at,
+                  p.images AS "images: sqlx::types::Json<Vec<Image>>", p.currency, p.created_at, p.updated_at, p.version,
                   s.id AS "store_id: StoreId", s.slug AS store_slug, s.name AS store_name
            FROM catalog.products p JOIN catalog.stores s ON s.id = p.store_id WHERE p.id = ANY($1)"#,
         &uuids(ids),
     )
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await?;
-    let mut categories = categories_of(database, ids).await?;
+    let mut categories = categories_of(connection, ids).await?;
     let mut products = HashMap::with_capacity(rows.len());
     for row in rows {
         let product = Product {
@@ -203,16 +207,17 @@ pub(crate) async fn load(database: &Database, ids: &[ProductId]) -> Result<Vec<P
             variants: Vec::new(),
             created_at: row.created_at,
             updated_at: row.updated_at,
+            version: row.version,
         };
         let currency: Currency = stored(&row.currency)?;
         products.insert(row.id, (product, currency));
     }
-    add_variants(database, ids, &mut products).await?;
+    add_variants(connection, ids, &mut products).await?;
     Ok(ids.iter().filter_map(|id| products.remove(id)).map(|(product, _)| product).collect())
 }
 
 async fn add_variants(
-    database: &Database,
+    connection: &mut PgConnection,
     ids: &[ProductId],
     products: &mut HashMap<ProductId, (Product, Currency)>,
 ) -> Result<(), Error> {
@@ -222,7 +227,7 @@ async fn add_variants(
            FROM catalog.variants WHERE product_id = ANY($1) ORDER BY product_id, position, id"#,
         &uuids(ids),
     )
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await?;
     for row in rows {
         let Some((product, currency)) = products.get_mut(&row.product_id) else { continue };
@@ -248,7 +253,7 @@ async fn add_variants(
 }
 
 async fn categories_of(
-    database: &Database,
+    connection: &mut PgConnection,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Vec<CategoryRef>>, Error> {
     let rows = sqlx::query!(
@@ -257,7 +262,7 @@ async fn categories_of(
            WHERE pc.product_id = ANY($1) ORDER BY c.position, c.slug"#,
         &uuids(ids),
     )
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await?;
     let mut categories: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::error::stored;
 use crate::product::{Image, Product, ProductOption, ProductStatus, Variant};
-use crate::{CategoryId, Error, LISTING, ProductId, StoreId, VariantId};
+use crate::{CategoryId, Error, LISTING, ProductId, StoreId, StoreStatus, VariantId};
 
 /// A product as it shall be.
 #[derive(Clone, Debug)]
@@ -85,12 +85,8 @@ pub(crate) async fn products(
     store: StoreId,
     products: &[PutProduct],
 ) -> Result<Vec<PutResult>, Error> {
-    let mut tx = database.begin().await?;
-    let currency = sqlx::query_scalar!("SELECT currency FROM catalog.stores WHERE id = $1", store.uuid())
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(Error::StoreNotFound)?;
-    let currency: Currency = stored(&currency)?;
+    let mut tx = database.begin_within(store).await?;
+    let currency = currency_of(&mut tx, store).await?;
     lock(&mut tx, store, products).await?;
     let mut results = Vec::with_capacity(products.len());
     for product in products {
@@ -105,6 +101,18 @@ pub(crate) async fn products(
     }
     tx.commit(sources.now()).await?;
     Ok(results)
+}
+
+/// The currency of a store that may change what it sells.
+pub(crate) async fn currency_of(tx: &mut Tx, store: StoreId) -> Result<Currency, Error> {
+    let row = sqlx::query!("SELECT currency, status FROM catalog.stores WHERE id = $1", store.uuid())
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or(Error::StoreNotFound)?;
+    match stored(&row.status)? {
+        StoreStatus::Rejected => Err(Error::WrongState(StoreStatus::Rejected)),
+        StoreStatus::Pending | StoreStatus::Active | StoreStatus::Suspended => stored(&row.currency),
+    }
 }
 
 /// Holds the products that are there, in the order in which news of stock holds them: whoever held them in
@@ -123,16 +131,33 @@ async fn lock(tx: &mut Tx, store: StoreId, products: &[PutProduct]) -> Result<()
 
 fn check(product: &PutProduct, currency: Currency) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    for variant in &product.variants {
-        let prices = [Some(variant.price), variant.compare_at_price];
-        if let Some(price) = prices.into_iter().flatten().find(|price| price.currency != currency) {
-            return Err(Error::WrongCurrency { store: currency, given: price.currency });
-        }
+    for (place, variant) in product.variants.iter().enumerate() {
+        check_prices(
+            &format!("variants[{place}]."),
+            currency,
+            Some(variant.price),
+            variant.compare_at_price,
+        )?;
         if variant.options.len() != product.options.len() || !seen.insert(&variant.options) {
             return Err(Error::BadVariants(product.external_ref.clone()));
         }
     }
     if seen.is_empty() { Err(Error::BadVariants(product.external_ref.clone())) } else { Ok(()) }
+}
+
+/// Prices are in the store's currency.
+pub(crate) fn check_prices(
+    path: &str,
+    store: Currency,
+    price: Option<Money>,
+    compare_at_price: Option<Money>,
+) -> Result<(), Error> {
+    for (name, price) in [("price", price), ("compare_at_price", compare_at_price)] {
+        if let Some(given) = price.map(|price| price.currency).filter(|given| *given != store) {
+            return Err(Error::WrongCurrency { field: format!("{path}{name}"), store, given });
+        }
+    }
+    Ok(())
 }
 
 async fn put(
@@ -154,7 +179,7 @@ async fn put(
     }
     if changed || created {
         sqlx::query!(
-            "UPDATE catalog.products SET updated_at = $2,
+            "UPDATE catalog.products SET updated_at = $2, version = version + 1,
                  min_price = (SELECT min(price) FROM catalog.variants WHERE product_id = $1) WHERE id = $1",
             product_id.uuid(),
             now,
@@ -177,7 +202,6 @@ async fn find_or_insert(
     currency: Currency,
     product: &PutProduct,
 ) -> Result<(ProductId, bool), Error> {
-    let now = sources.now();
     let mut slug = product.slug.clone();
     for attempt in 0..4 {
         let found = sqlx::query_scalar!(
@@ -190,29 +214,9 @@ async fn find_or_insert(
         if let Some(id) = found {
             return Ok((id, false));
         }
-        let id: ProductId = sources.id::<Product>();
-        let inserted = sqlx::query!(
-            "INSERT INTO catalog.products (id, store_id, external_ref, slug, title, description, vendor, tags, status,
-                 options, images, currency, min_price, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14) ON CONFLICT DO NOTHING",
-            id.uuid(),
-            store.uuid(),
-            product.external_ref,
-            slug.as_str(),
-            product.title,
-            product.description,
-            product.vendor,
-            &product.tags,
-            product.status.as_str(),
-            platform::database::json(&product.options),
-            platform::database::json(&product.images),
-            currency.code(),
-            product.created_at.unwrap_or(now),
-            now,
-        )
-        .execute(&mut **tx)
-        .await?;
-        if inserted.rows_affected() == 1 {
+        if let Some(id) =
+            insert(tx, sources, store, currency, product, Some(&product.external_ref), &slug).await?
+        {
             return Ok((id, true));
         }
         // The slug is taken: first the product's own reference tells it apart, then chance.
@@ -222,6 +226,42 @@ async fn find_or_insert(
         };
     }
     Err(Error::Database(sqlx::Error::RowNotFound))
+}
+
+/// Writes a new product without its variants, unless its slug or reference is taken.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    sources: &Sources,
+    store: StoreId,
+    currency: Currency,
+    product: &PutProduct,
+    external_ref: Option<&str>,
+    slug: &Slug,
+) -> Result<Option<ProductId>, Error> {
+    let now = sources.now();
+    let id: ProductId = sources.id::<Product>();
+    let inserted = sqlx::query!(
+        "INSERT INTO catalog.products (id, store_id, external_ref, slug, title, description, vendor, tags, status,
+             options, images, currency, min_price, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14) ON CONFLICT DO NOTHING",
+        id.uuid(),
+        store.uuid(),
+        external_ref,
+        slug.as_str(),
+        product.title,
+        product.description,
+        product.vendor,
+        &product.tags,
+        product.status.as_str(),
+        platform::database::json(&product.options),
+        platform::database::json(&product.images),
+        currency.code(),
+        product.created_at.unwrap_or(now),
+        now,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok((inserted.rows_affected() == 1).then_some(id))
 }
 
 async fn update(
@@ -250,7 +290,11 @@ async fn update(
     Ok(updated.rows_affected() == 1)
 }
 
-async fn put_categories(tx: &mut Tx, id: ProductId, categories: &[CategoryId]) -> Result<bool, Error> {
+pub(crate) async fn put_categories(
+    tx: &mut Tx,
+    id: ProductId,
+    categories: &[CategoryId],
+) -> Result<bool, Error> {
     let wanted = platform::id::uuids(categories);
     let removed = sqlx::query!(
         "DELETE FROM catalog.product_categories WHERE product_id = $1 AND category_id <> ALL($2)",
@@ -266,12 +310,16 @@ async fn put_categories(tx: &mut Tx, id: ProductId, categories: &[CategoryId]) -
         &wanted,
     )
     .execute(&mut **tx)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(refused) if refused.is_foreign_key_violation() => Error::CategoryNotFound,
+        _ => error.into(),
+    })?;
     Ok(removed.rows_affected() + added.rows_affected() > 0)
 }
 
 /// Gives the variant's id, whether it is new, and whether anything was different.
-async fn put_variant(
+pub(crate) async fn put_variant(
     tx: &mut Tx,
     sources: &Sources,
     product: ProductId,

@@ -1,17 +1,22 @@
 //! Adjustments: every change of what is on hand that is not a sale, with its reason.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use catalog::VariantId;
-use platform::{Database, Sources};
+use catalog::{StoreId, VariantId};
+use identity::{Actor, Subject};
+use platform::{Sources, Tx};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::Error;
 use crate::level::{self, Delta};
+use crate::{AdjustmentId, Error};
 
 /// Why what is on hand changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StockReason)]
 pub enum Reason {
     /// It was there when the variant came to Souk. Once per variant.
     Opening,
@@ -40,6 +45,15 @@ impl Reason {
     }
 }
 
+impl std::str::FromStr for Reason {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Opening, Self::Received, Self::Counted, Self::Damaged, Self::Lost, Self::Returned];
+        let found = all.into_iter().find(|reason| reason.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is no reason to adjust stock"))
+    }
+}
+
 /// A change of what is on hand.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
@@ -53,57 +67,81 @@ pub struct Adjustment {
     pub note: Option<String>,
 }
 
+/// An adjustment that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StockAdjustment {
+    /// Its id.
+    pub id: AdjustmentId,
+    /// Of this variant.
+    pub variant_id: VariantId,
+    /// Units, more or fewer.
+    #[schema(example = -2)]
+    pub quantity: i64,
+    /// Why.
+    pub reason: Reason,
+    /// For whoever asks later.
+    #[schema(example = "fell off the shelf")]
+    pub note: Option<String>,
+    /// What was on hand after it, if that was written down.
+    #[schema(example = 8)]
+    pub on_hand: Option<i64>,
+    /// Who made it: `user`, `api_key` or `system`, if that was written down.
+    #[schema(example = "user")]
+    pub actor_kind: Option<String>,
+    /// Which user or key.
+    pub actor_id: Option<Uuid>,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+/// For whom, and as what, adjustments are written.
+pub(crate) struct Origin<'a> {
+    pub(crate) actor: &'a Actor,
+    /// Whose the variants are, as far as the catalogue knows them.
+    pub(crate) stores: &'a HashMap<VariantId, StoreId>,
+    pub(crate) key: Option<&'a str>,
+}
+
+/// Which user or key it is, for the books.
+fn doer(actor: &Actor) -> (&'static str, Option<Uuid>) {
+    match actor.principal().map(|who| who.subject) {
+        Some(Subject::User(id)) => ("user", Some(id.uuid())),
+        Some(Subject::ApiKey(id)) => ("api_key", Some(id.uuid())),
+        None => ("system", None),
+    }
+}
+
+/// Makes adjustments in this transaction. Gives those that were made; the others were passed over.
 pub(crate) async fn make(
-    database: &Database,
+    tx: &mut Tx,
     sources: &Sources,
+    origin: &Origin<'_>,
     adjustments: &[Adjustment],
-) -> Result<u64, Error> {
-    let now = sources.now();
+) -> Result<Vec<StockAdjustment>, Error> {
     let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
-    let mut tx = database.begin().await?;
-    sqlx::query!(
-        "INSERT INTO inventory.stock_levels (variant_id, on_hand)
-         SELECT DISTINCT variant_id, 0 FROM unnest($1::uuid[]) AS wanted (variant_id) ORDER BY 1 ON CONFLICT DO NOTHING",
-        &platform::id::uuids(&variants),
-    )
-    .execute(&mut *tx)
-    .await?;
-    let levels = level::lock(&mut tx, &variants).await?;
-    // An opening counts as long as nothing has happened: what came with none can still be opened with some.
-    let untouched: HashSet<VariantId> = sqlx::query_scalar!(
-        r#"SELECT variant_id AS "variant_id!: VariantId" FROM unnest($1::uuid[]) AS wanted (variant_id)
-           WHERE NOT EXISTS (SELECT FROM inventory.stock_adjustments a WHERE a.variant_id = wanted.variant_id)
-             AND NOT EXISTS (SELECT FROM inventory.reservation_lines l WHERE l.variant_id = wanted.variant_id)"#,
-        &platform::id::uuids(&variants),
-    )
-    .fetch_all(&mut *tx)
-    .await?
-    .into_iter()
-    .collect();
+    level::open(tx, &variants, origin.stores).await?;
+    let levels = level::lock(tx, &variants).await?;
+    if origin.actor.is_system() {
+        level::claim(tx, origin.stores).await?;
+    }
+    let untouched = untouched(tx, adjustments).await?;
     let mut changes: BTreeMap<VariantId, i64> = BTreeMap::new();
-    let mut made = 0;
+    let mut made = Vec::new();
     let counts = |adjustment: &&Adjustment| {
         let opening = adjustment.reason == Reason::Opening;
         adjustment.quantity != 0 && (!opening || untouched.contains(&adjustment.variant_id))
     };
     for adjustment in adjustments.iter().filter(counts) {
-        let inserted = sqlx::query!(
-            "INSERT INTO inventory.stock_adjustments (id, variant_id, quantity, reason, note, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            sources.id::<Adjustment>().uuid(),
-            adjustment.variant_id.uuid(),
-            adjustment.quantity,
-            adjustment.reason.as_str(),
-            adjustment.note,
-            now,
-        )
-        .execute(&mut *tx)
-        .await?;
-        if inserted.rows_affected() == 1 {
-            let change = changes.entry(adjustment.variant_id).or_default();
-            *change =
-                change.checked_add(adjustment.quantity).ok_or(Error::TooLittle(adjustment.variant_id))?;
-            made += 1;
+        let variant = adjustment.variant_id;
+        let too_little = || Error::TooLittle(variant);
+        let before = changes.get(&variant).copied().unwrap_or(0);
+        let change = before.checked_add(adjustment.quantity).ok_or_else(too_little)?;
+        let level = levels.get(&variant).map_or(0, |level| level.on_hand);
+        let on_hand = level.checked_add(change).ok_or_else(too_little)?;
+        if let Some(written) = insert(tx, sources, origin, adjustment, on_hand).await? {
+            made.push(written);
+            changes.insert(variant, change);
         }
     }
     for (variant, change) in &changes {
@@ -114,7 +152,68 @@ pub(crate) async fn make(
     }
     let deltas: Vec<Delta> =
         changes.into_iter().map(|(variant_id, on_hand)| Delta { variant_id, on_hand, reserved: 0 }).collect();
-    level::apply(&mut tx, &deltas).await?;
-    tx.commit(now).await?;
+    level::apply(tx, &deltas).await?;
     Ok(made)
+}
+
+/// Those to be opened to which nothing has happened: what came with none can still be opened with some.
+async fn untouched(tx: &mut Tx, adjustments: &[Adjustment]) -> Result<HashSet<VariantId>, Error> {
+    let openings: Vec<VariantId> = adjustments
+        .iter()
+        .filter(|adjustment| adjustment.reason == Reason::Opening)
+        .map(|adjustment| adjustment.variant_id)
+        .collect();
+    if openings.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let untouched = sqlx::query_scalar!(
+        r#"SELECT variant_id AS "variant_id!: VariantId" FROM unnest($1::uuid[]) AS wanted (variant_id)
+           WHERE NOT EXISTS (SELECT FROM inventory.stock_adjustments a WHERE a.variant_id = wanted.variant_id)
+             AND NOT EXISTS (SELECT FROM inventory.reservation_lines l WHERE l.variant_id = wanted.variant_id)"#,
+        &platform::id::uuids(&openings),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(untouched.into_iter().collect())
+}
+
+/// Writes an adjustment, unless its key is used or its variant was opened already.
+async fn insert(
+    tx: &mut Tx,
+    sources: &Sources,
+    origin: &Origin<'_>,
+    adjustment: &Adjustment,
+    on_hand: i64,
+) -> Result<Option<StockAdjustment>, Error> {
+    let (kind, actor_id) = doer(origin.actor);
+    let written = StockAdjustment {
+        id: sources.id::<Adjustment>(),
+        variant_id: adjustment.variant_id,
+        quantity: adjustment.quantity,
+        reason: adjustment.reason,
+        note: adjustment.note.clone(),
+        on_hand: Some(on_hand),
+        actor_kind: Some(kind.to_owned()),
+        actor_id,
+        created_at: sources.now(),
+    };
+    let inserted = sqlx::query!(
+        "INSERT INTO inventory.stock_adjustments (id, variant_id, store_id, quantity, reason, note, on_hand, actor_kind,
+                                                  actor_id, idempotency_key, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+        written.id.uuid(),
+        written.variant_id.uuid(),
+        origin.stores.get(&written.variant_id).map(|store| store.uuid()),
+        written.quantity,
+        written.reason.as_str(),
+        written.note,
+        on_hand,
+        kind,
+        actor_id,
+        origin.key,
+        written.created_at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok((inserted.rows_affected() == 1).then_some(written))
 }

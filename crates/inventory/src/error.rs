@@ -1,4 +1,5 @@
 use catalog::VariantId;
+use platform::page::BadCursor;
 use platform::{Code, Detail, ServiceError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,9 +19,34 @@ pub enum Error {
     /// An adjustment would take more than there is to take.
     #[error("variant {0} has too little that is not reserved")]
     TooLittle(VariantId),
-    /// The actor may not change stock.
-    #[error("only the store's team may change stock")]
+    /// Only Souk itself does this.
+    #[error("only Souk itself does this")]
     Forbidden,
+    /// The store sells no such variant.
+    #[error("there is no such variant")]
+    VariantNotFound,
+    /// What is on hand is not what the actor read.
+    #[error("what is on hand has changed meanwhile; read it again")]
+    Stale,
+    /// The key was used for another adjustment.
+    #[error("this Idempotency-Key was used with another request")]
+    KeyReused,
+    /// Something in the input that only inventory can tell.
+    #[error("{message}")]
+    Invalid {
+        /// Path of the field.
+        field: &'static str,
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// The cursor is of another list.
+    #[error(transparent)]
+    Cursor(#[from] BadCursor),
+    /// The actor may not do this, or the catalogue does not know the store.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
     /// The database failed.
     #[error("database failure")]
     Database(#[from] sqlx::Error),
@@ -58,7 +84,10 @@ impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
             Self::OutOfStock(_) | Self::Released | Self::TooLittle(_) => Code::Conflict,
-            Self::ReservationNotFound => Code::NotFound,
+            Self::ReservationNotFound | Self::VariantNotFound => Code::NotFound,
+            Self::Stale => Code::Precondition,
+            Self::KeyReused | Self::Invalid { .. } | Self::Cursor(_) => Code::Invalid,
+            Self::Catalog(error) => error.code(),
             Self::Forbidden => Code::Forbidden,
             Self::Database(error) => platform::error::database_failure(error).0,
         }
@@ -71,6 +100,12 @@ impl ServiceError for Error {
             Self::ReservationNotFound => "inventory/reservation_not_found",
             Self::TooLittle(_) => "inventory/too_little",
             Self::Forbidden => "inventory/forbidden",
+            Self::VariantNotFound => "inventory/variant_not_found",
+            Self::Stale => "inventory/changed_meanwhile",
+            Self::KeyReused => "request/idempotency_key_reused",
+            Self::Invalid { .. } => "request/invalid_value",
+            Self::Cursor(_) => "request/bad_cursor",
+            Self::Catalog(error) => error.reason(),
             Self::Database(error) => platform::error::database_failure(error).1,
         }
     }
@@ -78,6 +113,9 @@ impl ServiceError for Error {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::OutOfStock(shortages) => shortages.iter().map(Shortage::detail).collect(),
+            Self::Invalid { field, code, message } => vec![Detail::new(*field, *code, *message)],
+            Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
+            Self::Catalog(error) => error.details(),
             _ => Vec::new(),
         }
     }

@@ -2,31 +2,40 @@
 //!
 //! Invariants: `0 <= reserved <= on_hand` (a constraint of the database); what is on hand is the sum of
 //! the adjustments less what was sold; what is reserved is the sum of the held reservations.
+//!
+//! The face is in two parts: [`Inventory`] (selling, and what Souk itself writes) and [`StockKeeping`] (what a store's
+//! team does).
 mod adjustment;
 mod error;
 pub mod events;
 pub mod jobs;
 mod level;
 mod reservation;
+mod stock_keeping;
 mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use catalog::VariantId;
+use catalog::{Catalog, StoreId, VariantId};
 use identity::Actor;
 use platform::{Database, Id, Quantity, Sources, Violation};
 
-pub use adjustment::{Adjustment, Reason};
+use adjustment::Origin;
+
+pub use adjustment::{Adjustment, Reason, StockAdjustment};
 pub use error::{Error, Shortage};
 pub use reservation::{Line, Reservation, ReservationState};
+pub use stock_keeping::{Adjusted, Count, StockChange, StockKeeping, StockLevel};
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The id of a reservation: its holder picks it, and repeating a command with the same id is safe.
 pub type ReservationId = Id<Reservation>;
+/// The id of a [`StockAdjustment`].
+pub type AdjustmentId = Id<Adjustment>;
 
 /// What others may ask of inventory.
 #[async_trait]
@@ -59,14 +68,31 @@ pub trait Inventory: Send + Sync + 'static {
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
 
-/// The inventory in this process.
-pub fn service(database: Database, sources: Sources) -> Arc<dyn Inventory> {
-    Arc::new(Service { database, sources })
-}
-
-struct Service {
+/// The inventory in this process: both parts of its face.
+pub fn service(
     database: Database,
     sources: Sources,
+    catalog: Arc<dyn Catalog>,
+) -> (Arc<dyn Inventory>, Arc<dyn StockKeeping>) {
+    let service = Arc::new(Service { database, sources, catalog });
+    (Arc::clone(&service) as _, service)
+}
+
+pub(crate) struct Service {
+    pub(crate) database: Database,
+    pub(crate) sources: Sources,
+    /// Knows whose a variant is.
+    pub(crate) catalog: Arc<dyn Catalog>,
+}
+
+impl Service {
+    /// Whose these variants are, as far as the catalogue knows them.
+    pub(crate) async fn stores_of(
+        &self,
+        variants: &[VariantId],
+    ) -> Result<HashMap<VariantId, StoreId>, Error> {
+        Ok(self.catalog.stores_of(variants).await?.into_iter().collect())
+    }
 }
 
 #[async_trait]
@@ -79,7 +105,13 @@ impl Inventory for Service {
         if !actor.is_system() {
             return Err(Error::Forbidden);
         }
-        adjustment::make(&self.database, &self.sources, adjustments).await
+        let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
+        let stores = self.stores_of(&variants).await?;
+        let mut tx = self.database.begin().await?;
+        let origin = Origin { actor, stores: &stores, key: None };
+        let made = adjustment::make(&mut tx, &self.sources, &origin, adjustments).await?;
+        tx.commit(self.sources.now()).await?;
+        Ok(made.len() as u64)
     }
 
     async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), Error> {

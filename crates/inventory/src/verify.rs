@@ -48,5 +48,14 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
             .into_iter()
             .map(|row| Violation::new("inventory/reservation_has_lines", row.id, "it has no lines")),
     );
+    let strays = sqlx::query!(
+        "SELECT a.id FROM inventory.stock_adjustments a JOIN inventory.stock_levels l USING (variant_id)
+         WHERE a.store_id IS DISTINCT FROM l.store_id ORDER BY a.id"
+    )
+    .fetch_all(database.pool())
+    .await?;
+    violations.extend(strays.into_iter().map(|row| {
+        Violation::new("inventory/history_has_its_store", row.id, "its level is another store's")
+    }));
     Ok(violations)
 }

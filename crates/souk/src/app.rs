@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use identity::Identity;
-use inventory::Inventory;
+use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
 use payments::Payments;
@@ -54,6 +54,8 @@ pub struct App {
     pub catalog: Arc<dyn Catalog>,
     /// Stock.
     pub inventory: Arc<dyn Inventory>,
+    /// What stores do with their stock.
+    pub stock_keeping: Arc<dyn StockKeeping>,
     /// Money from buyers.
     pub payments: Arc<dyn Payments>,
     /// Carts and orders.
@@ -66,8 +68,9 @@ impl App {
     /// Wires the modules onto a migrated database.
     pub fn new(database: Database, sources: Sources, settings: Settings) -> Self {
         let identity = identity::service(database.clone(), sources.clone(), settings.identity);
-        let catalog = catalog::service(database.clone(), sources.clone());
-        let inventory = inventory::service(database.clone(), sources.clone());
+        let catalog = catalog::service(database.clone(), sources.clone(), identity.clone());
+        let (inventory, stock_keeping) =
+            inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let payments = payments::service(database.clone(), sources.clone());
         let orders = orders::service(
             database.clone(),
@@ -78,7 +81,7 @@ impl App {
             settings.orders,
         );
         let mails = notifications::service(database.clone(), sources.clone(), settings.mail);
-        Self { database, sources, identity, catalog, inventory, payments, orders, mails }
+        Self { database, sources, identity, catalog, inventory, stock_keeping, payments, orders, mails }
     }
 
     /// What the API stands in front of.
@@ -87,6 +90,7 @@ impl App {
             identity: self.identity.clone(),
             catalog: Arc::clone(&self.catalog),
             inventory: Arc::clone(&self.inventory),
+            stock_keeping: Arc::clone(&self.stock_keeping),
             orders: Arc::clone(&self.orders),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),

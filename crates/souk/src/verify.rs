@@ -1,6 +1,6 @@
 //! `souk verify`: the invariants of each module, and those between modules.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     violations.extend(holds_belong(app).await?);
     violations.extend(charges_belong(app).await?);
     violations.extend(catalogue_agrees(app).await?);
+    violations.extend(teams_belong(app).await?);
+    violations.extend(stock_belongs(app).await?);
     Ok(violations)
 }
 
@@ -70,6 +72,58 @@ async fn catalogue_agrees(app: &App) -> anyhow::Result<Vec<Violation>> {
                 violations.push(Violation::new("catalog/knows_stock", variant, message));
             }
         }
+    }
+}
+
+/// Whatever people are members of is a store, and every store that somebody applied for has its people.
+async fn teams_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut with_people = HashSet::new();
+    let mut after = None;
+    loop {
+        let stores = app.identity.stores(after, BATCH).await?;
+        let Some(last) = stores.last() else { break };
+        after = Some(*last);
+        let there: HashSet<_> = app.catalog.existing_stores(&stores).await?.into_iter().collect();
+        violations.extend(stores.iter().filter(|store| !there.contains(store)).map(|store| {
+            Violation::new(
+                "identity/team_has_store",
+                store,
+                "people or keys belong to a store that is not there",
+            )
+        }));
+        with_people.extend(stores);
+    }
+    let mut after = None;
+    loop {
+        let founded = app.catalog.founded_stores(after, BATCH).await?;
+        let Some(last) = founded.last() else { return Ok(violations) };
+        after = Some(*last);
+        violations.extend(founded.iter().filter(|store| !with_people.contains(store)).map(|store| {
+            Violation::new("catalog/store_has_owner", store, "somebody applied for it, but nobody owns it")
+        }));
+    }
+}
+
+/// Stock is kept apart by whose inventory takes it to be: that is whose the catalogue says it is.
+async fn stock_belongs(app: &App) -> anyhow::Result<Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut after = None;
+    loop {
+        let owners = app.stock_keeping.owners(after, BATCH).await?;
+        let Some((last, _)) = owners.last() else { return Ok(violations) };
+        after = Some(*last);
+        let variants: Vec<_> = owners.iter().map(|(variant, _)| *variant).collect();
+        let stores: HashMap<_, _> = app.catalog.stores_of(&variants).await?.into_iter().collect();
+        let wrong =
+            owners.iter().filter(|(variant, store)| stores.get(variant).is_some_and(|of| of != store));
+        violations.extend(wrong.map(|(variant, _)| {
+            Violation::new(
+                "inventory/stock_has_its_store",
+                variant,
+                "inventory takes it to be another store's",
+            )
+        }));
     }
 }
 

@@ -5,9 +5,11 @@ use identity::{
     SignIn, SignedIn, StoreId, StoreRole, UserId,
 };
 use platform::audit::Origin;
-use platform::{Email, Secret};
+use platform::{Currency, Email, Secret};
+use reqwest::Method;
+use serde_json::Value;
 
-use crate::TestApp;
+use crate::{Answer, TestApp};
 
 /// What everybody in tests has as a password.
 pub const PASSWORD: &str = "planted-correct-horse-battery";
@@ -122,8 +124,7 @@ impl TestApp {
             .execute(self.app.database.pool())
             .await
             .expect("the session can be marked");
-        let token = person.authorization.trim_start_matches("Bearer ");
-        let actor = self.bearer(&Secret::presented(token)).await;
+        let actor = self.actor(&person).await;
         Person { actor, ..person }
     }
 
@@ -133,26 +134,52 @@ impl TestApp {
     /// When they can not be made a member.
     pub async fn member(&self, name: &str, store: StoreId, role: StoreRole) -> Person {
         let person = self.person(name).await;
-        let teams = &self.app.identity.teams;
-        let system = Actor::system();
-        if role == StoreRole::Owner {
-            teams.found(&system, store, person.id).await.expect("a store can have an owner");
-        } else {
-            sqlx::query(
-                "INSERT INTO identity.memberships (store_id, user_id, role, created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $4)",
-            )
-            .bind(store.uuid())
-            .bind(person.id.uuid())
-            .bind(role.as_str())
-            .bind(self.app.sources.now())
-            .execute(self.app.database.pool())
-            .await
-            .expect("they are no member yet");
-        }
-        let token = person.authorization.trim_start_matches("Bearer ");
-        let actor = self.bearer(&Secret::presented(token)).await;
+        self.join(&person, store, role).await;
+        let actor = self.actor(&person).await;
         Person { actor, ..person }
+    }
+
+    /// An operator, signed in without a second factor.
+    pub async fn operator(&self) -> Person {
+        self.official("operator", PlatformRole::Operator).await
+    }
+
+    /// Makes somebody a member of a store.
+    ///
+    /// # Panics
+    /// When they can not be made one.
+    pub async fn join(&self, person: &Person, store: StoreId, role: StoreRole) {
+        let (teams, system) = (&self.app.identity.teams, Actor::system());
+        teams.found(&system, store, person.id).await.expect("the store can be founded");
+        if role != StoreRole::Owner {
+            let changed = teams.set_member_role(&system, store, person.id, role).await;
+            changed.expect("a store that has another owner");
+        }
+    }
+
+    /// The owner of an active store of this slug, which sells in pounds.
+    pub async fn seller(&self, slug: &str) -> (Person, StoreId) {
+        let store = self.store(slug, Currency::GBP).await;
+        (self.member(&format!("owner-of-{slug}"), store, StoreRole::Owner).await, store)
+    }
+
+    /// What the modules are told of somebody who asks now.
+    pub async fn actor(&self, person: &Person) -> Actor {
+        self.bearer(&Secret::presented(person.authorization.trim_start_matches("Bearer "))).await
+    }
+
+    /// A request of somebody, or of a guest, with more headers.
+    pub async fn ask(
+        &self,
+        person: Option<&Person>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut headers = headers.to_vec();
+        headers.extend(person.map(Person::header));
+        self.send(method, path, &headers, body).await
     }
 }
 

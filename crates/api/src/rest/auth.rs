@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::basket::{AfterLogin, MergedBasket, merge_after_login};
 use super::shared::{accepted, done, private};
 use crate::Api;
 use crate::auth::{Caller, SignInFrom};
@@ -172,6 +173,9 @@ pub(crate) struct SignedInBody {
     /// Of an app.
     #[serde(flatten)]
     tokens: Option<TokensBody>,
+    /// What became of the basket that they had as a guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basket: Option<MergedBasket>,
 }
 
 /// Tokens of an app (RFC 6749, 5.1).
@@ -200,9 +204,9 @@ impl From<TokenPair> for TokensBody {
 }
 
 /// The answer to a login, however it went on.
-pub(crate) fn signed_in_or_challenged(api: &Api, outcome: SignIn) -> Response {
+async fn signed_in_or_challenged(api: &Api, headers: &HeaderMap, outcome: SignIn) -> Response {
     match outcome {
-        SignIn::Done(done) => signed_in(api, *done),
+        SignIn::Done(done) => signed_in(api, headers, *done).await,
         SignIn::SecondFactor { challenge, methods } => {
             let challenge = challenge.expose().to_owned();
             private(&SignInAnswer::SecondFactorRequired { challenge, methods })
@@ -210,22 +214,26 @@ pub(crate) fn signed_in_or_challenged(api: &Api, outcome: SignIn) -> Response {
     }
 }
 
-/// The answer to whoever has signed in: cookies for a browser, tokens for an app.
-pub(crate) fn signed_in(api: &Api, done: SignedIn) -> Response {
+/// The answer to whoever has signed in: cookies for a browser, tokens for an app. The basket they had as a guest goes
+/// into the account's.
+pub(crate) async fn signed_in(api: &Api, headers: &HeaderMap, done: SignedIn) -> Response {
+    let AfterLogin { basket, clear_cookie } = merge_after_login(api, &done, headers).await;
     let (user, session_id) = (done.user, done.session_id);
-    match done.credentials {
+    let mut jar = CookieJar::new();
+    if clear_cookie {
+        jar = jar.add(api.expired(api.cart_cookie()));
+    }
+    let body = match done.credentials {
         Credentials::Cookie { token, expires_at } => {
-            let jar =
-                CookieJar::new().add(api.of_session(&token, expires_at)).add(api.of_device(&done.device));
-            let body = SignedInBody { user, session_id, device_token: None, tokens: None };
-            (jar, private(&SignInAnswer::SignedIn(body))).into_response()
+            jar = jar.add(api.of_session(&token, expires_at)).add(api.of_device(&done.device));
+            SignedInBody { user, session_id, device_token: None, tokens: None, basket }
         }
         Credentials::Tokens(pair) => {
             let device_token = Some(done.device.expose().to_owned());
-            let body = SignedInBody { user, session_id, device_token, tokens: Some(pair.into()) };
-            private(&SignInAnswer::SignedIn(body))
+            SignedInBody { user, session_id, device_token, tokens: Some(pair.into()), basket }
         }
-    }
+    };
+    (jar, private(&SignInAnswer::SignedIn(body))).into_response()
 }
 
 /// Opens an account.
@@ -273,7 +281,8 @@ async fn resend_verification(
 
 /// Signs in.
 ///
-/// A browser gets cookies, an app tokens. Whoever has a second factor gets a challenge instead. The answer to a wrong
+/// A browser gets cookies, an app tokens. Whoever has a second factor gets a challenge instead. A guest's basket (by its
+/// cookie or `X-Cart-Token`) goes into the account's, and `basket` says what changed. The answer to a wrong
 /// password, an unknown address and an unconfirmed one is the same, and takes as long.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "Accounts", request_body = LogInBody,
     params(("X-Device-Token" = Option<String>, Header, description = "Of an app that has signed in before")),
@@ -284,12 +293,13 @@ async fn resend_verification(
 async fn log_in(
     State(api): State<Api>,
     from: SignInFrom,
+    headers: HeaderMap,
     Json(body): Json<LogInBody>,
 ) -> Result<Response, Problem> {
     let client = from.client(body.session.into());
     let login = LogIn { email: body.email, password: body.password };
     let outcome = api.identity.sessions.log_in(&client, &login).await?;
-    Ok(signed_in_or_challenged(&api, outcome))
+    Ok(signed_in_or_challenged(&api, &headers, outcome).await)
 }
 
 /// Gets a new pair of tokens.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
-use identity::Actor;
+use identity::SignedIn;
 use orders::{Address, Cart, CartId, CartLine, Checkout, Error as OrdersError};
 use payments::PaymentToken;
 use platform::{Currency, Detail, Email, Money, Secret};
@@ -107,10 +107,10 @@ pub(crate) struct AfterLogin {
 
 /// Puts the basket that somebody had as a guest, by the cookie or the header of this request, into the one of the
 /// account they have just signed in to. A login does not fail for it: what can not be merged now stays the guest's.
-pub(crate) async fn merge_after_login(api: &Api, user: &Actor, headers: &HeaderMap) -> AfterLogin {
+pub(crate) async fn merge_after_login(api: &Api, done: &SignedIn, headers: &HeaderMap) -> AfterLogin {
     let nothing = AfterLogin { basket: None, clear_cookie: false };
     let Some(token) = cart_token(api, headers) else { return nothing };
-    match api.orders.merge(user, &token).await {
+    match api.orders.merge(&done.actor(), &token).await {
         Ok(Some(merged)) => {
             let basket = shown(api, merged.cart).into();
             AfterLogin { basket: Some(MergedBasket { basket, notes: merged.notes }), clear_cookie: true }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::merge_after_login;
 use super::shared::PRIVATE;
 use crate::Api;
 use crate::auth::{Caller, SignInFrom};
@@ -184,6 +185,7 @@ async fn come_back(
     from: SignInFrom,
     Path(provider): Path<String>,
     Query(answer): Query<Answer>,
+    headers: HeaderMap,
     jar: CookieJar,
 ) -> Response {
     let back = CameBack {
@@ -199,7 +201,11 @@ async fn come_back(
     let jar = CookieJar::new();
     match outcome {
         Ok(Finished::SignIn(SignIn::Done(signed_in))) => {
-            let jar = api.renewed(jar, Some(&signed_in.credentials)).add(api.of_device(&signed_in.device));
+            let mut jar =
+                api.renewed(jar, Some(&signed_in.credentials)).add(api.of_device(&signed_in.device));
+            if merge_after_login(&api, &signed_in, &headers).await.clear_cookie {
+                jar = jar.add(api.expired(api.cart_cookie()));
+            }
             (jar.add(api.expired(api.binding_cookie())), go_to(&return_to)).into_response()
         }
         // Behind `#`, which is sent to no server and so stands in no log.

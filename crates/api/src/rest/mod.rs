@@ -8,14 +8,19 @@ mod carts;
 mod categories;
 mod factors;
 mod federated;
+mod fields;
 mod orders;
+mod product_admin;
 mod products;
 mod second_step;
 mod sessions;
 mod shared;
+mod stock;
+mod store_admin;
 mod stores;
 mod team;
 mod users;
+mod variant_admin;
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +35,10 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(stores::router())
         .merge(categories::router())
         .merge(products::router())
+        .merge(store_admin::router())
+        .merge(product_admin::router())
+        .merge(variant_admin::router())
+        .merge(stock::router())
         .merge(carts::router())
         .merge(basket::router())
         .merge(orders::router())

@@ -1,7 +1,7 @@
 //! Showing a second factor: to sign in, and in a session that is there.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use identity::Proof;
@@ -141,12 +141,14 @@ fn proof(
 async fn complete_login(
     State(api): State<Api>,
     from: SignInFrom,
+    headers: HeaderMap,
     Json(body): Json<CompleteLogin>,
 ) -> Result<Response, Problem> {
     let proof = proof(body.totp, body.recovery_code, body.passkey)?;
     let client = from.client(body.session.into());
     let challenge = Secret::presented(&body.challenge);
-    Ok(signed_in(&api, api.identity.factors.complete(&client, &challenge, &proof).await?))
+    let done = api.identity.factors.complete(&client, &challenge, &proof).await?;
+    Ok(signed_in(&api, &headers, done).await)
 }
 
 /// Begins to show a passkey as the second step of a login.
@@ -183,12 +185,13 @@ async fn begin_passkey_login(State(api): State<Api>) -> Result<Response, Problem
 async fn passkey_login(
     State(api): State<Api>,
     from: SignInFrom,
+    headers: HeaderMap,
     Json(body): Json<PasskeyLogin>,
 ) -> Result<Response, Problem> {
     let client = from.client(body.session.into());
     let challenge = Secret::presented(&body.challenge);
     let done = api.identity.factors.finish_passkey_login(&client, &challenge, &body.credential).await?;
-    Ok(signed_in(&api, done))
+    Ok(signed_in(&api, &headers, done).await)
 }
 
 /// Shows a second factor in a session that is there.

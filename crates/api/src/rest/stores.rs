@@ -1,6 +1,7 @@
 //! Stores.
 
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use catalog::{Error as CatalogError, STORES, Store};
 use identity::Actor;
@@ -9,8 +10,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shared::{NoQuery, PageQuery, json};
+use super::store_admin;
 use super::view::absolute;
 use crate::Api;
+use crate::auth::Caller;
 use crate::cache::{self, Asked, Made};
 use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
@@ -40,26 +43,53 @@ async fn list_stores(
 }
 
 /// Shows a store.
+///
+/// Guests see active stores. A store's team and the operators see it whatever its status, and `review` besides; that answer
+/// is theirs alone, and its `ETag` is the one to be sent as `If-Match`.
 #[utoipa::path(get, path = "/api/v1/stores/{id}", tag = "Catalogue",
     params(("id" = String, Path, description = "Id or slug", example = "kiln-and-kin")),
-    responses((status = 200, description = "The store", body = Store), (status = 404, body = ProblemBody),
-              (status = 422, body = ProblemBody)))]
+    security((), ("bearer" = []), ("session_cookie" = [])),
+    responses((status = 200, description = "The store", body = Store), (status = 401, body = ProblemBody),
+              (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn show_store(
     State(api): State<Api>,
+    Caller(actor): Caller,
     Path(key): Path<String>,
     _none: Query<NoQuery>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    cache::answer(&api, &asked, format!("store {key}"), || async {
+    let mut response = match for_its_team(&api, &actor, &key).await? {
+        Some(store) => store_admin::shown(&api, store),
+        None => for_everybody(&api, &asked, key).await?,
+    };
+    // One address, two answers: a cache on the way tells them apart (RFC 9110, 12.5.5).
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("authorization, cookie"));
+    Ok(response)
+}
+
+/// The store as only its team and the operators see it. Guests are not looked up at all.
+async fn for_its_team(api: &Api, actor: &Actor, key: &str) -> Result<Option<Store>, Problem> {
+    if actor.principal().is_none() {
+        return Ok(None);
+    }
+    let key = key.parse().map_err(|_| CatalogError::StoreNotFound)?;
+    let store = api.catalog.store(actor, &key).await?;
+    Ok(store.review.is_some().then_some(store))
+}
+
+/// The answer that is the same for everybody, and so kept.
+async fn for_everybody(api: &Api, asked: &Asked, key: String) -> Result<Response, Problem> {
+    cache::answer(api, asked, format!("store {key}"), || async {
         let key = key.parse().map_err(|_| CatalogError::StoreNotFound)?;
-        let store = with_address(&api, api.catalog.store(&Actor::stranger(), &key).await?);
+        let store = with_address(api, api.catalog.store(&Actor::stranger(), &key).await?);
         let surrogate_key = format!("store-{}", store.id);
         Ok(Made { json: json(&store), tags: vec![Tag::id(store.id), STORES], surrogate_key, link: None })
     })
     .await
 }
 
-fn with_address(api: &Api, store: Store) -> Store {
+/// The store as clients see it: its picture with its whole address.
+pub(crate) fn with_address(api: &Api, store: Store) -> Store {
     let image_url = store.image_url.as_deref().map(|url| absolute(&api.settings.public_url, url));
     Store { image_url, ..store }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-use crate::{Actor, Error, FactorMethod, Parts, Service, SessionId, User};
+use crate::{Actor, Credential, Error, FactorMethod, Parts, Principal, Service, SessionId, Subject, User};
 
 pub(crate) use devices::{end_all, revoke_row};
 pub(crate) use login::{FirstFactor, first_factor_shown};
@@ -91,6 +91,22 @@ pub struct SignedIn {
     pub credentials: Credentials,
     /// To be kept by the device: with it, guesses made elsewhere do not slow down its owner.
     pub device: Secret,
+}
+
+impl SignedIn {
+    /// Whoever has signed in, for what is to be done at once. What needs a second factor asks anew.
+    pub fn actor(&self) -> Actor {
+        let memberships =
+            self.user.memberships.iter().map(|membership| (membership.store_id, membership.role));
+        Actor::known(Principal {
+            subject: Subject::User(self.user.id),
+            credential: Credential::Session(self.session_id),
+            role: self.user.role,
+            memberships: memberships.collect(),
+            scopes: None,
+            second_factor_at: None,
+        })
+    }
 }
 
 /// What a client shows from now on.

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod scene;
+mod selling;
 
 use platform::{Currency, Money};
 use reqwest::Method;

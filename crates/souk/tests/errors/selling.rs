@@ -1,0 +1,127 @@
+//! Input that programs trip over, from those who run stores and the marketplace, who may do everything.
+
+use platform::Currency;
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::{NewProduct, TestApp};
+
+use crate::hostile::{assert_harmless, places, values};
+use crate::scene::{text, with};
+
+/// Every operation of selling that takes a body.
+pub(crate) const OPERATIONS: [(Method, &str); 12] = [
+    (Method::POST, "/api/v1/stores"),
+    (Method::PATCH, "/api/v1/stores/{id}"),
+    (Method::POST, "/api/v1/stores/{id}/reject"),
+    (Method::POST, "/api/v1/stores/{id}/suspend"),
+    (Method::POST, "/api/v1/stores/{id}/products"),
+    (Method::PATCH, "/api/v1/stores/{id}/products/{product_id}"),
+    (Method::POST, "/api/v1/stores/{id}/products/{product_id}/variants"),
+    (Method::PATCH, "/api/v1/stores/{id}/products/{product_id}/variants/{variant_id}"),
+    (Method::POST, "/api/v1/stores/{id}/stock/{variant_id}/adjustments"),
+    (Method::PUT, "/api/v1/stores/{id}/stock/{variant_id}"),
+    (Method::POST, "/api/v1/categories"),
+    (Method::PATCH, "/api/v1/categories/{id}"),
+];
+
+/// A body with every field, for each of them.
+fn body(template: &str, category: &str, above: &str) -> Value {
+    let pounds = json!({"amount": 500, "currency": "GBP"});
+    let image = json!({"url": "/media/a.svg", "alt": "A"});
+    let variant = json!({
+        "sku": "S", "barcode": "B", "options": [], "price": pounds, "compare_at_price": pounds, "weight_grams": 1,
+        "image_url": "/media/a.svg"
+    });
+    let product = json!({
+        "title": "T", "description": "D", "vendor": "V", "tags": ["t"], "status": "active", "images": [image],
+        "categories": [category]
+    });
+    match template.trim_start_matches("/api/v1") {
+        "/stores" => json!({
+            "slug": "new", "name": "N", "description": "D", "currency": "GBP", "image_url": "https://a.example/b.jpg"
+        }),
+        "/stores/{id}" => json!({"name": "N", "description": "D", "image_url": "/media/a.svg"}),
+        "/stores/{id}/products" => {
+            let new = with(product, "/variants", json!([variant]));
+            with(with(new, "/options", json!([])), "/slug", json!("t"))
+        }
+        "/stores/{id}/products/{product_id}" => product,
+        "/stores/{id}/products/{product_id}/variants"
+        | "/stores/{id}/products/{product_id}/variants/{variant_id}" => variant,
+        "/stores/{id}/stock/{variant_id}/adjustments" => {
+            json!({"quantity": 1, "reason": "received", "note": "N"})
+        }
+        "/stores/{id}/stock/{variant_id}" => json!({"on_hand": 5, "reason": "counted", "note": "N"}),
+        "/categories" | "/categories/{id}" => {
+            json!({"slug": "c", "name": "C", "parent_id": above, "position": 1})
+        }
+        _ => json!({"reason": "R"}),
+    }
+}
+
+/// Lists are places, too.
+fn with_lists(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            object.iter().for_each(|(name, inner)| with_lists(inner, &format!("{at}/{name}"), found));
+        }
+        Value::Array(list) => list.iter().enumerate().for_each(|(place, inner)| {
+            let mut inside = Vec::new();
+            places(inner, &format!("{at}/{place}"), &mut inside);
+            found.append(&mut inside);
+        }),
+        _ => {}
+    }
+}
+
+/// Nothing that stands in a body, in any of its places, brings the server down or breaks a book.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_of_a_seller_is_our_fault() {
+    let test = TestApp::start().await;
+    let operator = test.operator().await;
+    let shop = test.store("shop", Currency::GBP).await;
+    let variant = test.product(NewProduct::default()).await;
+    let category = test.category("pots", None).await.to_string();
+    let above = test.category("kitchen", None).await.to_string();
+    let shown = test.get("/api/v1/products/teapot", &[]).await;
+    let product = text(&shown.json["id"]);
+    for (method, template) in OPERATIONS {
+        let path = template
+            .replace("/categories/{id}", &format!("/categories/{category}"))
+            .replace("{id}", &shop.to_string())
+            .replace("{product_id}", &product)
+            .replace("{variant_id}", &variant.to_string());
+        let readable = path.split("/variants").next().unwrap();
+        let readable = test.ask(Some(&operator), Method::GET, readable, &[], None).await;
+        let mut etag = readable.header("etag").to_owned();
+        let whole = body(template, &category, &above);
+        let mut found = Vec::new();
+        places(&whole, "", &mut found);
+        with_lists(&whole, "", &mut found);
+        for place in found {
+            let mut marked = whole.clone();
+            *marked.pointer_mut(&place).unwrap() = json!("@@");
+            let marked = marked.to_string();
+            let (before, after) = marked.split_once("\"@@\"").unwrap();
+            for nasty in values() {
+                let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
+                // On top of what is there now, so that what is no nonsense is done.
+                let mut headers = vec![
+                    ("authorization", operator.authorization.as_str()),
+                    ("content-type", "application/json"),
+                ];
+                headers.extend((!etag.is_empty()).then_some(("if-match", etag.as_str())));
+                let answer = test.send_raw(method.clone(), &path, &headers, Some(bytes)).await;
+                let nasty = String::from_utf8_lossy(&nasty[..nasty.len().min(60)]).into_owned();
+                assert_harmless(&answer, &format!("{method} {template} {place} = {nasty}"));
+                if answer.status == 200 {
+                    answer.header("etag").clone_into(&mut etag);
+                }
+            }
+        }
+        if method == Method::PATCH || method == Method::PUT {
+            assert_ne!(etag, readable.header("etag"), "{template}: something came through");
+        }
+    }
+    test.finish().await;
+}
