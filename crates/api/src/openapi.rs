@@ -57,7 +57,13 @@ pub(crate) fn routes(rest: OpenApiRouter<Api>) -> (Router<Api>, utoipa::openapi:
                     Response::new("What the client has is still good: `If-None-Match` names its `ETag`");
                 operation.responses.responses.insert("304".to_owned(), RefOr::T(unchanged));
             }
-            let refused = RefOr::T(too_many());
+            if operation.request_body.is_some() {
+                let wrong = RefOr::T(problem("A field is missing, unknown or wrong; `details` say which"));
+                operation.responses.responses.entry("422".to_owned()).or_insert(wrong);
+                let kind = RefOr::T(problem("The body is not of the described media type"));
+                operation.responses.responses.entry("415".to_owned()).or_insert(kind);
+            }
+            let refused = RefOr::T(problem("Too many requests"));
             operation.responses.responses.entry("429".to_owned()).or_insert(refused);
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response {
@@ -141,10 +147,10 @@ fn show_examples<'a>(bodies: impl Iterator<Item = &'a mut RefOr<Content>>) {
 }
 
 /// What any request may be answered with.
-fn too_many() -> Response {
+fn problem(description: &str) -> Response {
     let schema = Ref::from_schema_name("Problem");
     ResponseBuilder::new()
-        .description("Too many requests")
+        .description(description)
         .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
         .build()
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::collections::{BTreeSet, HashSet};
+use std::panic::AssertUnwindSafe;
 
 use inventory::Reason;
 use platform::{Currency, Money};
@@ -146,11 +147,18 @@ fn fits(document: &Value, schema: &Value, example: &Value, place: &str) {
         parts => parts.iter().map(|part| resolved(document, part)).collect(),
     };
     if let Some(choices) = schema["oneOf"].as_array() {
-        let choice = choices.iter().map(|choice| resolved(document, choice));
-        if !example.is_null() {
-            choice
-                .filter(|choice| choice["type"] != "null")
-                .for_each(|choice| fits(document, choice, example, place));
+        let choices = choices.iter().map(|choice| resolved(document, choice));
+        let choices: Vec<_> = choices.filter(|choice| choice["type"] != "null").collect();
+        match choices.as_slice() {
+            _ if example.is_null() => {}
+            [choice] => fits(document, choice, example, place),
+            many => {
+                let of_one = |choice: &&Value| {
+                    let fitting = AssertUnwindSafe(|| fits(document, choice, example, place));
+                    std::panic::catch_unwind(fitting).is_ok()
+                };
+                assert!(many.iter().any(of_one), "{place}: fits none of the choices");
+            }
         }
     } else if parts.iter().any(|part| part["properties"].is_object()) {
         let fields = example.as_object().unwrap_or_else(|| panic!("{place}: an example"));

@@ -89,6 +89,14 @@ impl io::Write for Writer {
 pub struct Secrets(Mutex<BTreeMap<String, String>>);
 
 impl Secrets {
+    /// Forgets all, for a test that writes nonsense into paths and headers alike.
+    ///
+    /// # Panics
+    /// Never: nothing panics while it holds the lock.
+    pub fn forget(&self) {
+        self.0.lock().expect("no holder panics").clear();
+    }
+
     /// Remembers one.
     ///
     /// # Panics

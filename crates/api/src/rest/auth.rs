@@ -1,15 +1,13 @@
-//! Signing in and out, and what leads up to it.
+//! Signing in and out.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use garde::Validate;
 use identity::{
-    ApiKeyId, Credentials, FactorMethod, Jwks, LogIn, NewAccount, Permission, PlatformRole, SessionId,
-    SessionKind, SignIn, SignedIn, Subject, TokenPair, User,
+    Credentials, FactorMethod, LogIn, Permission, PlatformRole, SessionId, SessionKind, SignIn, SignedIn,
+    Subject, TokenPair, User,
 };
 use platform::{Email, Secret};
 use serde::{Deserialize, Serialize};
@@ -19,26 +17,18 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::basket::{AfterLogin, MergedBasket, merge_after_login};
-use super::shared::{accepted, done, private};
+use super::shared::{done, private};
 use crate::Api;
 use crate::auth::{Caller, SignInFrom};
-use crate::extract::{Form, Json, MaybeJson};
+use crate::extract::{Json, MaybeJson};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(register))
-        .routes(routes!(verify_email))
-        .routes(routes!(resend_verification))
         .routes(routes!(log_in))
         .routes(routes!(refresh))
         .routes(routes!(log_out))
         .routes(routes!(validate))
-        .routes(routes!(request_password_reset))
-        .routes(routes!(reset_password))
-        .routes(routes!(confirm_email_change))
-        .routes(routes!(service_token))
-        .routes(routes!(jwks))
 }
 
 /// What kind of client signs in.
@@ -59,42 +49,6 @@ impl From<ClientKind> for SessionKind {
             ClientKind::Tokens => Self::Tokens,
         }
     }
-}
-
-/// Somebody who wants an account.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Register {
-    /// Where they are written to.
-    #[garde(skip)]
-    email: Email,
-    /// 8 to 128 characters that are not easy to guess.
-    #[garde(skip)]
-    password: Secret,
-    /// How they want to be called.
-    #[garde(skip)]
-    name: String,
-    /// Their language (BCP 47).
-    #[garde(skip)]
-    locale: Option<String>,
-}
-
-/// An address.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct EmailBody {
-    /// The address.
-    #[garde(skip)]
-    email: Email,
-}
-
-/// A secret that came by mail.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MailedToken {
-    /// The secret.
-    #[garde(skip)]
-    pub(crate) token: Secret,
 }
 
 /// Somebody who signs in.
@@ -131,18 +85,6 @@ struct LogOutBody {
     refresh_token: Option<Secret>,
 }
 
-/// A new password.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ResetBody {
-    /// The secret that came by mail.
-    #[garde(skip)]
-    token: Secret,
-    /// The new password.
-    #[garde(skip)]
-    password: Secret,
-}
-
 /// How far somebody has come in signing in.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -170,9 +112,19 @@ pub(crate) struct SignedInBody {
     /// slow down this device. A browser gets it as a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_token: Option<String>,
-    /// Of an app.
-    #[serde(flatten)]
-    tokens: Option<TokensBody>,
+    /// Of an app: goes with each request, behind `Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    /// Of an app: `Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    /// Of an app: seconds until the access token expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 900)]
+    expires_in: Option<u64>,
+    /// Of an app: good once, for the next pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     /// What became of the basket that they had as a guest.
     #[serde(skip_serializing_if = "Option::is_none")]
     basket: Option<MergedBasket>,
@@ -218,65 +170,33 @@ async fn signed_in_or_challenged(api: &Api, headers: &HeaderMap, outcome: SignIn
 /// into the account's.
 pub(crate) async fn signed_in(api: &Api, headers: &HeaderMap, done: SignedIn) -> Response {
     let AfterLogin { basket, clear_cookie } = merge_after_login(api, &done, headers).await;
-    let (user, session_id) = (done.user, done.session_id);
     let mut jar = CookieJar::new();
     if clear_cookie {
         jar = jar.add(api.expired(api.cart_cookie()));
     }
-    let body = match done.credentials {
+    let mut body = SignedInBody {
+        user: done.user,
+        session_id: done.session_id,
+        device_token: None,
+        access_token: None,
+        token_type: None,
+        expires_in: None,
+        refresh_token: None,
+        basket,
+    };
+    match done.credentials {
         Credentials::Cookie { token, expires_at } => {
             jar = jar.add(api.of_session(&token, expires_at)).add(api.of_device(&done.device));
-            SignedInBody { user, session_id, device_token: None, tokens: None, basket }
         }
         Credentials::Tokens(pair) => {
-            let device_token = Some(done.device.expose().to_owned());
-            SignedInBody { user, session_id, device_token, tokens: Some(pair.into()), basket }
+            body.device_token = Some(done.device.expose().to_owned());
+            body.access_token = Some(pair.access_token.expose().to_owned());
+            body.token_type = Some("Bearer");
+            body.expires_in = Some(pair.expires_in);
+            body.refresh_token = Some(pair.refresh_token.expose().to_owned());
         }
-    };
+    }
     (jar, private(&SignInAnswer::SignedIn(body))).into_response()
-}
-
-/// Opens an account.
-///
-/// A mail with a secret goes to the address; with it the account can be used. The answer is the same whether or not
-/// the address has an account already; if it has, its owner is told by mail.
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "Accounts", request_body = Register,
-    responses((status = 202, description = "Look into the mailbox"),
-              (status = 422, description = "The password is weak, or a field is wrong", body = ProblemBody)))]
-async fn register(
-    State(api): State<Api>,
-    from: SignInFrom,
-    Json(body): Json<Register>,
-) -> Result<Response, Problem> {
-    let account =
-        NewAccount { email: body.email, password: body.password, name: body.name, locale: body.locale };
-    api.identity.accounts.register(&from.origin, &account).await?;
-    Ok(accepted())
-}
-
-/// Confirms an address with the secret that was mailed.
-#[utoipa::path(post, path = "/api/v1/auth/verify_email", tag = "Accounts", request_body = MailedToken,
-    responses((status = 204, description = "Now sign in"),
-              (status = 410, description = "Used already, or too old", body = ProblemBody)))]
-async fn verify_email(
-    State(api): State<Api>,
-    from: SignInFrom,
-    Json(body): Json<MailedToken>,
-) -> Result<Response, Problem> {
-    api.identity.accounts.verify_email(&from.origin, &body.token).await?;
-    Ok(done())
-}
-
-/// Mails the secret again.
-#[utoipa::path(post, path = "/api/v1/auth/verify_email/resend", tag = "Accounts", request_body = EmailBody,
-    responses((status = 202, description = "If the address waits for it, a mail is on its way"),
-              (status = 422, body = ProblemBody)))]
-async fn resend_verification(
-    State(api): State<Api>,
-    Json(body): Json<EmailBody>,
-) -> Result<Response, Problem> {
-    api.identity.accounts.resend_verification(&body.email).await?;
-    Ok(accepted())
 }
 
 /// Signs in.
@@ -386,145 +306,4 @@ async fn validate(Caller(actor): Caller) -> Result<Response, Problem> {
         scopes: principal.scopes.clone(),
         second_factor: principal.second_factor_at.is_some(),
     }))
-}
-
-/// Asks for a mail with which the password can be reset.
-///
-/// The answer is the same whether or not the address has an account.
-#[utoipa::path(post, path = "/api/v1/auth/password_reset", tag = "Accounts", request_body = EmailBody,
-    responses((status = 202, description = "If the address has an account, a mail is on its way"),
-              (status = 422, body = ProblemBody)))]
-async fn request_password_reset(
-    State(api): State<Api>,
-    Json(body): Json<EmailBody>,
-) -> Result<Response, Problem> {
-    api.identity.accounts.request_password_reset(&body.email).await?;
-    Ok(accepted())
-}
-
-/// Sets a new password with the secret that was mailed.
-///
-/// All logins end.
-#[utoipa::path(post, path = "/api/v1/auth/password_reset/confirm", tag = "Accounts", request_body = ResetBody,
-    responses((status = 204, description = "Now sign in"),
-              (status = 410, description = "Used already, or too old", body = ProblemBody),
-              (status = 422, description = "The password is weak", body = ProblemBody)))]
-async fn reset_password(
-    State(api): State<Api>,
-    from: SignInFrom,
-    Json(body): Json<ResetBody>,
-) -> Result<Response, Problem> {
-    api.identity.accounts.reset_password(&from.origin, &body.token, &body.password).await?;
-    Ok(done())
-}
-
-/// Moves an account to a new address with the secret that was mailed there.
-#[utoipa::path(post, path = "/api/v1/auth/email_change/confirm", tag = "Accounts", request_body = MailedToken,
-    responses((status = 204, description = "The account has the new address"),
-              (status = 409, description = "Another account has it", body = ProblemBody),
-              (status = 410, description = "Used already, or too old", body = ProblemBody)))]
-async fn confirm_email_change(
-    State(api): State<Api>,
-    from: SignInFrom,
-    Json(body): Json<MailedToken>,
-) -> Result<Response, Problem> {
-    api.identity.accounts.confirm_email_change(&from.origin, &body.token).await?;
-    Ok(done())
-}
-
-/// What a program sends for a service token (RFC 6749, 4.4.2).
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-struct ServiceTokenForm {
-    /// `client_credentials`.
-    #[garde(skip)]
-    #[schema(example = "client_credentials")]
-    grant_type: String,
-    /// The id of the API key, unless it comes by `Authorization: Basic`.
-    #[garde(skip)]
-    client_id: Option<String>,
-    /// The API key itself.
-    #[garde(skip)]
-    client_secret: Option<Secret>,
-    /// Some of the key's scopes, with spaces between them; all of them if nothing is said.
-    #[garde(skip)]
-    #[schema(example = "stock:read stock:write")]
-    scope: Option<String>,
-}
-
-/// A service token (RFC 6749, 4.4.3).
-#[derive(Serialize, ToSchema)]
-struct ServiceToken {
-    /// Goes with each request, behind `Bearer`.
-    access_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// Seconds until it expires.
-    #[schema(example = 900)]
-    expires_in: u64,
-    /// What it may do.
-    #[schema(example = "stock:read stock:write")]
-    scope: String,
-}
-
-/// Gets a service token for an API key.
-///
-/// OAuth 2's client credentials grant, form-encoded: `client_id` is the id of a secret API key and `client_secret` the
-/// key itself; `Authorization: Basic` works too. For programs that do not want to send their key with each request.
-#[utoipa::path(post, path = "/api/v1/auth/token", tag = "Accounts",
-    request_body(content = ServiceTokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "The token", body = ServiceToken),
-              (status = 401, description = "There is no such key", body = ProblemBody),
-              (status = 403, description = "The key does not have this scope", body = ProblemBody),
-              (status = 422, body = ProblemBody)))]
-async fn service_token(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Form(form): Form<ServiceTokenForm>,
-) -> Result<Response, Problem> {
-    let wrong = |field: &str, code: &str, message: &str| {
-        Problem::invalid("request/invalid_value", vec![platform::Detail::new(field, code, message)])
-    };
-    if form.grant_type != "client_credentials" {
-        return Err(wrong("grant_type", "unsupported", "the only grant is client_credentials"));
-    }
-    let (id, secret) = match (basic(&headers), form.client_id, form.client_secret) {
-        (Some(pair), ..) => pair,
-        (None, Some(id), Some(secret)) => (id, secret),
-        (None, ..) => return Err(identity::Error::BadCredential.into()),
-    };
-    let id: ApiKeyId = id.parse().map_err(|_| identity::Error::BadCredential)?;
-    let scopes = match form.scope.as_deref().map(str::trim).filter(|scope| !scope.is_empty()) {
-        None => None,
-        Some(scope) => {
-            let named: Result<Vec<Permission>, _> = scope.split_whitespace().map(str::parse).collect();
-            Some(named.map_err(|error| wrong("scope", "unknown", &error.to_string()))?)
-        }
-    };
-    let (token, expires_in, scopes) =
-        api.identity.api_keys.service_token(id, &secret, scopes.as_deref()).await?;
-    Ok(private(&ServiceToken {
-        access_token: token.expose().to_owned(),
-        token_type: "Bearer",
-        expires_in,
-        scope: scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
-    }))
-}
-
-/// A name and a password of `Authorization: Basic` (RFC 7617; RFC 6749, 2.3.1).
-fn basic(headers: &HeaderMap) -> Option<(String, Secret)> {
-    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    scheme.eq_ignore_ascii_case("basic").then(|| (name.to_owned(), Secret::presented(password)))
-}
-
-/// The public keys that access tokens are signed with.
-///
-/// For services that check tokens themselves (RFC 7517). A new key is listed an hour before it signs.
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "Accounts",
-    responses((status = 200, description = "The keys", body = Jwks)))]
-async fn jwks(State(api): State<Api>) -> Result<Response, Problem> {
-    let keys = api.identity.access.jwks().await?;
-    let headers = [(header::CACHE_CONTROL, "public, max-age=300")];
-    Ok((StatusCode::OK, headers, axum::Json(keys)).into_response())
 }

@@ -251,6 +251,7 @@ async fn post_back(Path(provider): Path<String>, body: Bytes) -> Response {
 ///
 /// Accounts elsewhere with which whoever asks can sign in.
 #[utoipa::path(get, path = "/api/v1/users/me/external_accounts", tag = "Authentication",
+    security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "The accounts", body = ExternalAccounts), (status = 401, body = ProblemBody)))]
 async fn list_external_accounts(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
     let data = api.identity.federation.external_accounts(&actor).await?;
@@ -263,6 +264,7 @@ async fn list_external_accounts(State(api): State<Api>, Caller(actor): Caller) -
 /// `return_to` with `#linked=<provider>`, or with `#login_error=<code>` if it did not work. The body may be `{}`.
 #[utoipa::path(post, path = "/api/v1/users/me/external_accounts/{provider}", tag = "Authentication", request_body = BeginLink,
     params(("provider" = String, Path, example = "google")),
+    security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "Where the browser goes", body = GoOn), (status = 401, body = ProblemBody),
               (status = 404, description = "No such provider", body = ProblemBody), (status = 422, body = ProblemBody),
               (status = 503, description = "The provider does not answer", body = ProblemBody)))]
@@ -284,6 +286,7 @@ async fn begin_link(
 /// Refused if nothing would be left to sign in with.
 #[utoipa::path(delete, path = "/api/v1/users/me/external_accounts/{provider}", tag = "Authentication",
     params(("provider" = String, Path, example = "google")),
+    security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 204, description = "It signs in here no more"), (status = 401, body = ProblemBody),
               (status = 404, description = "None of this provider is linked", body = ProblemBody),
               (status = 409, description = "Nothing else is left to sign in with", body = ProblemBody)))]

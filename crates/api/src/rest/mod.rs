@@ -12,6 +12,7 @@ mod fields;
 mod orders;
 mod product_admin;
 mod products;
+mod registration;
 mod second_step;
 mod sessions;
 mod shared;
@@ -19,6 +20,7 @@ mod stock;
 mod store_admin;
 mod stores;
 mod team;
+mod tokens;
 mod users;
 mod variant_admin;
 mod view;
@@ -43,6 +45,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(basket::router())
         .merge(orders::router())
         .merge(auth::router())
+        .merge(registration::router())
+        .merge(tokens::router())
         .merge(users::router())
         .merge(addresses::router())
         .merge(sessions::router())

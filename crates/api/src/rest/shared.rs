@@ -8,7 +8,7 @@ use identity::{Actor, StoreId};
 use orders::Answer;
 use platform::{Cursor, CursorRequest, PageRequest};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
 use crate::problem::{IDEMPOTENT_REPLAYED, Problem};
@@ -97,9 +97,17 @@ pub(crate) fn done() -> Response {
     (StatusCode::NO_CONTENT, [PRIVATE]).into_response()
 }
 
-/// Taken; what comes of it is not told.
+/// A wish that was taken; what comes of it is not told.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// `accepted`.
+    #[schema(example = "accepted")]
+    status: &'static str,
+}
+
+/// The answer to a wish of which nobody learns what comes of it.
 pub(crate) fn accepted() -> Response {
-    (StatusCode::ACCEPTED, [PRIVATE], axum::Json(serde_json::json!({"status": "accepted"}))).into_response()
+    (StatusCode::ACCEPTED, [PRIVATE], axum::Json(Accepted { status: "accepted" })).into_response()
 }
 
 /// The id of a store that is named by its id or slug, as far as the actor may see it.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::MailedToken;
+use super::registration::MailedToken;
 use super::shared::{PRIVATE, done, private, store_id};
 use crate::Api;
 use crate::auth::Caller;

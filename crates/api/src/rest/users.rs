@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{accepted, done, nullable, private, slice, versioned};
+use super::shared::{Accepted, accepted, done, nullable, private, slice, versioned};
 use crate::Api;
 use crate::auth::Caller;
 use crate::extract::{IfVersion, Json, Path, Query};
@@ -142,7 +142,7 @@ async fn change_password(
 /// `/api/v1/auth/email_change/confirm`. The old address is told.
 #[utoipa::path(post, path = "/api/v1/users/me/email", tag = "Accounts", request_body = ChangeEmail,
     security(("bearer" = []), ("session_cookie" = [])),
-    responses((status = 202, description = "A mail is on its way"), (status = 401, body = ProblemBody),
+    responses((status = 202, description = "A mail is on its way", body = Accepted), (status = 401, body = ProblemBody),
               (status = 403, description = "The password is wrong", body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn change_email(
     State(api): State<Api>,

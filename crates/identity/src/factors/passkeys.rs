@@ -16,6 +16,7 @@ const MOST: i64 = 20;
 const LONGEST_NAME: usize = 100;
 
 pub(super) async fn begin(parts: &Parts, actor: &Actor) -> Result<PasskeyStart, Error> {
+    actor.person()?;
     let webauthn = parts.factors.webauthn()?;
     let mut tx = parts.database.begin().await?;
     let owner = hold(parts, &mut tx, actor).await?;
@@ -47,6 +48,7 @@ pub(super) async fn finish(
     name: &str,
     response: &Value,
 ) -> Result<EnrolledPasskey, Error> {
+    actor.person()?;
     let webauthn = parts.factors.webauthn()?;
     let name = check_name(name)?;
     let answer: RegisterPublicKeyCredential = read("credential", response)?;

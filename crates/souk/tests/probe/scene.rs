@@ -61,6 +61,9 @@ impl Scene {
         };
         scene.names.insert("store", store.to_string());
         scene.names.insert("product", product);
+        scene.names.insert("provider", "google".to_owned());
+        scene.names.insert("passkey", variant.to_string());
+        scene.names.insert("category", test.category("spare", None).await.to_string());
         scene.names.insert("variant", variant.to_string());
         scene.names.insert("user", scene.ada.id.to_string());
         scene.furnish(test, store).await;
@@ -134,6 +137,9 @@ impl Scene {
             ("/sessions/{id}", "session"),
             ("/categories/{id}", "category"),
             ("/passkeys/{id}", "passkey"),
+            ("{product_id}", "product"),
+            ("{variant_id}", "variant"),
+            ("{provider}", "provider"),
             ("{line_id}", "line"),
             ("{user_id}", "member"),
             ("{invitation_id}", "invitation"),

@@ -45,6 +45,10 @@ const fn send(name: &'static str, access: Access, body: fn(&Scene) -> Value) -> 
     Route { name, access, body: Some(body), if_match: None }
 }
 
+const fn change(name: &'static str, access: Access, body: fn(&Scene) -> Value) -> Route {
+    Route { name, access, body: Some(body), if_match: Some("\"1\"") }
+}
+
 /// In this order: what is taken away last is still there before.
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = public();
@@ -67,6 +71,15 @@ fn public() -> Vec<Route> {
         get("GET /api/v1/products/{id}", Public),
         get("GET /api/v2/products", Public),
         get("GET /.well-known/jwks.json", Public),
+        get("GET /api/v1/categories/{id}", Public),
+        get("GET /api/v1/auth/providers", Public),
+        get("GET /api/v1/auth/providers/{provider}/begin", Public),
+        get("GET /api/v1/auth/providers/{provider}/callback", Public),
+        send("POST /api/v1/auth/providers/{provider}/callback", Public, nothing),
+        send("POST /api/v1/auth/login/second_factor", Public, nothing),
+        send("POST /api/v1/auth/login/second_factor/passkey", Public, nothing),
+        send("POST /api/v1/auth/passkey", Public, nothing),
+        get("POST /api/v1/auth/passkey/begin", Public),
         send("POST /api/v1/auth/register", Public, nothing),
         send("POST /api/v1/auth/verify_email", Public, nothing),
         send("POST /api/v1/auth/verify_email/resend", Public, nothing),
@@ -96,7 +109,7 @@ fn public() -> Vec<Route> {
 }
 
 fn own() -> Vec<Route> {
-    use Access::{Known, Own, Person};
+    use Access::{Known, Own, Person, SignedInWithSecret};
     vec![
         get("GET /api/v1/auth/validate", Known),
         get("GET /api/v1/users/me", Person),
@@ -113,15 +126,92 @@ fn own() -> Vec<Route> {
         get("DELETE /api/v1/users/me/addresses/{id}", Own),
         get("GET /api/v1/users/me/sessions", Person),
         get("DELETE /api/v1/users/me/sessions/{id}", Own),
-        // Nobody has its secret, so nobody is let in: the tests of teams are.
-        send("POST /api/v1/invitations/accept", Access::SignedInWithSecret, |_| json!({"token": "made-up"})),
+        get("GET /api/v1/orders", Person),
+        get("GET /api/v1/users/me/stores", Person),
+        send(
+            "POST /api/v1/stores",
+            Person,
+            |_| json!({"slug": "probes", "name": "Probes", "description": "A probe", "currency": "GBP"}),
+        ),
+        get("GET /api/v1/users/me/external_accounts", Person),
+        get("GET /api/v1/users/me/second_factors", Person),
+        get("POST /api/v1/users/me/second_factors/totp", Person),
+        get("POST /api/v1/users/me/second_factors/recovery_codes", Person),
+        get("POST /api/v1/users/me/second_factors/passkeys/begin", Person),
+        // Nobody here has its secret, so nobody is let in: the tests of teams, factors and providers are.
+        send("POST /api/v1/invitations/accept", SignedInWithSecret, |_| json!({"token": "made-up"})),
+        send("POST /api/v1/users/me/external_accounts/{provider}", SignedInWithSecret, |_| json!({})),
+        get("DELETE /api/v1/users/me/external_accounts/{provider}", SignedInWithSecret),
+        send(
+            "POST /api/v1/users/me/second_factors/totp/confirm",
+            SignedInWithSecret,
+            |_| json!({"code": "287082"}),
+        ),
+        send(
+            "POST /api/v1/users/me/second_factors/totp/remove",
+            SignedInWithSecret,
+            |_| json!({"code": "287082"}),
+        ),
+        send("POST /api/v1/users/me/second_factors/passkeys", SignedInWithSecret, |_| {
+            json!({"challenge": "x", "name": "phone", "credential": {
+                "id": "AA", "rawId": "AA", "type": "public-key", "response": {"clientDataJSON": "AA", "attestationObject": "AA"}
+            }})
+        }),
+        send(
+            "PATCH /api/v1/users/me/second_factors/passkeys/{id}",
+            SignedInWithSecret,
+            |_| json!({"name": "phone"}),
+        ),
+        get("DELETE /api/v1/users/me/second_factors/passkeys/{id}", SignedInWithSecret),
+        send("POST /api/v1/auth/step_up", SignedInWithSecret, |_| json!({"totp": "287082"})),
+        get("POST /api/v1/auth/step_up/passkey", SignedInWithSecret),
     ]
 }
 
 fn stores() -> Vec<Route> {
     use Access::Store;
-    use Permission::{KeysRead, KeysWrite, TeamRead, TeamWrite};
+    use Permission::{
+        KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite, StoreWrite, TeamRead,
+        TeamWrite,
+    };
+    let pounds = |_: &Scene| json!({"price": {"amount": 500, "currency": "GBP"}});
     vec![
+        change("PATCH /api/v1/stores/{id}", Store(StoreWrite), |_| json!({"description": "Probed"})),
+        get("GET /api/v1/stores/{id}/admin/products", Store(ProductsRead)),
+        get("GET /api/v1/stores/{id}/products/{product_id}", Store(ProductsRead)),
+        send(
+            "POST /api/v1/stores/{id}/products",
+            Store(ProductsWrite),
+            |_| json!({"title": "Probe", "variants": [{"options": [], "price": {"amount": 500, "currency": "GBP"}}]}),
+        ),
+        change(
+            "PATCH /api/v1/stores/{id}/products/{product_id}",
+            Store(ProductsWrite),
+            |_| json!({"title": "Probed"}),
+        ),
+        change(
+            "POST /api/v1/stores/{id}/products/{product_id}/variants",
+            Store(ProductsWrite),
+            |_| json!({"options": [], "price": {"amount": 500, "currency": "GBP"}}),
+        ),
+        change(
+            "PATCH /api/v1/stores/{id}/products/{product_id}/variants/{variant_id}",
+            Store(ProductsWrite),
+            pounds,
+        ),
+        get("GET /api/v1/stores/{id}/stock", Store(StockRead)),
+        get("GET /api/v1/stores/{id}/stock/{variant_id}", Store(StockRead)),
+        get("GET /api/v1/stores/{id}/stock/{variant_id}/adjustments", Store(StockRead)),
+        send(
+            "POST /api/v1/stores/{id}/stock/{variant_id}/adjustments",
+            Store(StockWrite),
+            |_| json!({"quantity": 1, "reason": "received"}),
+        ),
+        change(
+            "PUT /api/v1/stores/{id}/stock/{variant_id}",
+            Store(StockWrite),
+            |_| json!({"on_hand": 5, "reason": "counted"}),
+        ),
         get("GET /api/v1/stores/{id}/members", Store(TeamRead)),
         send("PATCH /api/v1/stores/{id}/members/{user_id}", Store(TeamWrite), |_| json!({"role": "staff"})),
         get("GET /api/v1/stores/{id}/invitations", Store(TeamRead)),
@@ -143,8 +233,16 @@ fn stores() -> Vec<Route> {
 
 fn marketplace() -> Vec<Route> {
     use Access::Platform;
-    use Permission::{AuditRead, KeysRead, KeysWrite, RolesWrite, UsersRead};
+    use Permission::{AuditRead, CategoriesWrite, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead};
     vec![
+        get("GET /api/v1/admin/stores", Platform(StoresReview)),
+        get("POST /api/v1/stores/{id}/approve", Platform(StoresReview)),
+        send("POST /api/v1/stores/{id}/reject", Platform(StoresReview), |_| json!({"reason": "Probed"})),
+        send("POST /api/v1/stores/{id}/suspend", Platform(StoresReview), |_| json!({"reason": "Probed"})),
+        get("POST /api/v1/stores/{id}/reinstate", Platform(StoresReview)),
+        send("POST /api/v1/categories", Platform(CategoriesWrite), |_| json!({"name": "Probes"})),
+        change("PATCH /api/v1/categories/{id}", Platform(CategoriesWrite), |_| json!({"name": "Probed"})),
+        get("DELETE /api/v1/categories/{id}", Platform(CategoriesWrite)),
         get("GET /api/v1/audit_log", Platform(AuditRead)),
         get("GET /api/v1/users", Platform(UsersRead)),
         get("GET /api/v1/users/{id}", Platform(UsersRead)),
@@ -163,6 +261,7 @@ fn marketplace() -> Vec<Route> {
 fn endings() -> Vec<Route> {
     use Access::Person;
     vec![
+        get("DELETE /api/v1/stores/{id}/products/{product_id}", Access::Store(Permission::ProductsWrite)),
         get("DELETE /api/v1/stores/{id}/members/{user_id}", Access::Store(Permission::TeamWrite)),
         get("DELETE /api/v1/users/me/sessions", Person),
         send(

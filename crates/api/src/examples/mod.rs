@@ -1,5 +1,7 @@
 //! What the OpenAPI document shows as examples: one story, from a shelf to a paid order.
 
+mod people;
+
 use serde_json::{Value, json};
 
 const STORE: &str = "01a1fa8f-9702-7b1e-8d55-3f0c6f1f2a10";
@@ -98,7 +100,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "CountStock" => json!({"on_hand": 8, "reason": "counted"}),
         "StockAdjustment" => stock_adjustment(),
         "Slice_StockAdjustment" => slice(&stock_adjustment()),
-        _ => return of_factors(schema),
+        _ => return of_factors(schema).or_else(|| people::of(schema)),
     })
 }
 
@@ -139,18 +141,6 @@ fn of_factors(schema: &str) -> Option<Value> {
         "LoginChallenge" => json!({"challenge": CHALLENGE}),
         "PasskeyLogin" => json!({"challenge": CHALLENGE, "credential": assertion, "session": "browser"}),
         "StepUp" => json!({"totp": "287082"}),
-        "SignedInBody" => json!({
-            "status": "signed_in",
-            "user": {
-                "id": USER, "email": "ada@example.com", "email_verified": true, "name": "Ada Lovelace", "locale": "en-GB",
-                "currency": "GBP", "preferences": {"order_email": true, "marketing_email": false}, "role": null,
-                "memberships": [{"store_id": STORE, "role": "owner"}], "has_password": true, "has_second_factor": true,
-                "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"
-            },
-            "session_id": "01a1fa92-6c41-7d0e-b1c6-2f9a0d5e7b31", "device_token": CHALLENGE,
-            "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExZmE4ZSJ9.c2ln", "token_type": "Bearer", "expires_in": 900,
-            "refresh_token": CHALLENGE
-        }),
         _ => return None,
     })
 }
