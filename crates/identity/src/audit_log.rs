@@ -28,6 +28,9 @@ impl AuditLog for Service {
     ) -> Result<Slice<Recorded>, Error> {
         actor.require_platform(Permission::AuditRead)?;
         let before = slice.after.as_ref().map(Cursor::decode::<i64>).transpose()?;
+        if filter.action.as_deref().is_some_and(|action| action.contains('\0')) {
+            return Err(Error::invalid("action", "invalid", "no action has such a character"));
+        }
         let found = audit::entries(&self.0.database, filter, before, i64::from(slice.first) + 1).await?;
         Ok(Slice::of(found, slice.first, |entry| Cursor::encode(&entry.id)))
     }

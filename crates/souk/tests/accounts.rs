@@ -381,6 +381,10 @@ async fn officials_look_up_accounts() {
         StatusCode::UNPROCESSABLE_ENTITY
     );
     assert_eq!(test.get("/api/v1/users", &[ada.header()]).await.code(), "identity/forbidden");
+    for nonsense in ["/api/v1/users?q=%00", "/api/v1/audit_log?action=%00"] {
+        let refused = test.get(nonsense, &[support.header()]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+    }
     // Support sees, and changes nothing.
     let path = format!("/api/v1/users/{}/role", ada.id);
     let promoted =

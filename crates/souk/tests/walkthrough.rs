@@ -61,9 +61,13 @@ fn walk(server: &Server, data: &Path, document: &str, mark: &str) {
             .replace("target/release/souk", env!("CARGO_BIN_EXE_souk"));
         script.push_str(&format!("echo '=== {place}'\n{shell}\necho\n"));
     }
-    let run =
-        Command::new("bash").arg("-c").arg(&script).env("SOUK_DATA_DIR", data).current_dir(data).output();
-    let run = run.unwrap();
+    let mut bash = Command::new("bash");
+    bash.arg("-c").arg(&script).current_dir(data);
+    bash.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", data).env("SOUK_DATA_DIR", data);
+    if let Some(programs) = std::env::var_os("SOUK_POSTGRES_BIN") {
+        bash.env("SOUK_POSTGRES_BIN", programs);
+    }
+    let run = bash.output().unwrap();
     let said = String::from_utf8(run.stdout).unwrap();
     let complaint = String::from_utf8(run.stderr).unwrap();
     assert!(run.status.success(), "{mark}: {complaint}\n{said}");

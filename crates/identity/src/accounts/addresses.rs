@@ -35,6 +35,10 @@ pub(super) async fn put(
     put: &PutAddress,
 ) -> Result<AddressBookEntry, Error> {
     let (user, now) = (actor.person()?, parts.sources.now());
+    if put.label.as_ref().is_some_and(|label| label.trim().is_empty() || label.chars().any(char::is_control))
+    {
+        return Err(Error::invalid("label", "invalid", "a label is something to read, on one line"));
+    }
     let mut tx = parts.database.begin().await?;
     // One change of the book at a time.
     sqlx::query!("SELECT id FROM identity.users WHERE id = $1 FOR UPDATE", user.uuid())

@@ -19,6 +19,10 @@ pub(super) async fn users(
     let after = slice.after.as_ref().map(Cursor::decode::<String>).transpose()?;
     let query =
         who.query.as_deref().map(|query| query.trim().to_lowercase()).filter(|query| !query.is_empty());
+    // PostgreSQL's text has no place for it, so nobody has it in their name.
+    if query.as_deref().is_some_and(|query| query.contains('\0')) {
+        return Err(Error::invalid("q", "invalid", "no address and no name has such a character"));
+    }
     let id = query.as_deref().and_then(|query| query.parse::<UserId>().ok());
     let ids = sqlx::query_scalar!(
         r#"SELECT id AS "id: UserId" FROM identity.users

@@ -94,7 +94,9 @@ async fn no_body_about_people_is_our_fault() {
             let (before, after) = marked.split_once("\"@@\"").unwrap();
             for nasty in values() {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
-                let headers = [operator.header(), ("content-type", "application/json")];
+                let mut headers = vec![("content-type", "application/json")];
+                // Signing out ends the login that asks.
+                headers.extend((!template.ends_with("/logout")).then(|| operator.header()));
                 let answer = test.send_raw(method.clone(), &path, &headers, Some(bytes)).await;
                 let nasty = String::from_utf8_lossy(&nasty[..nasty.len().min(60)]).into_owned();
                 assert_harmless(&answer, &format!("{method} {template} {place} = {nasty}"));
