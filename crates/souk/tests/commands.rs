@@ -1,5 +1,4 @@
 //! What is done at the server's own shell: accounts, roles and keys, beside a running program and without one.
-#![expect(clippy::unwrap_used, reason = "helpers outside of tests")]
 
 mod program;
 

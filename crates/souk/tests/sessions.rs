@@ -14,8 +14,8 @@ async fn browser(test: &TestApp, name: &str) -> Answer {
 
 /// The value of a cookie that an answer sets.
 fn cookie(answer: &Answer, name: &str) -> String {
-    let all = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    let set = all.filter(|set| set.starts_with(&format!("{name}="))).next_back();
+    let mut all = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let set = all.rfind(|set| set.starts_with(&format!("{name}=")));
     set.unwrap_or_else(|| panic!("{name} is not set: {answer:?}")).split(';').next().unwrap().to_owned()
 }
 

@@ -1,5 +1,4 @@
 //! Who works for a store: invited by mail, with no more rights than whoever invites.
-#![expect(clippy::unwrap_used, reason = "helpers outside of tests")]
 
 use identity::{PlatformRole, StoreRole};
 use platform::Currency;
