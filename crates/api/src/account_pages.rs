@@ -84,7 +84,7 @@ impl Field {
     fn email(value: String, problem: Option<String>) -> Self {
         Self {
             name: "email",
-            label: "E-mail address",
+            label: "Email address",
             kind: "email",
             autocomplete: "username",
             value,
@@ -183,7 +183,7 @@ fn check_origin(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn ask_verify(Query(link): Query<Token>) -> Result<Response, Problem> {
-    Page::new("Confirm your e-mail address")
+    Page::new("Confirm your email address")
         .line("This shows that the mailbox is yours. After it you can sign in.")
         .form("/account/verify", "Confirm the address", vec![Field::hidden("token", link.token)])
         .show(StatusCode::OK)
@@ -234,11 +234,11 @@ async fn resend(
 }
 
 fn no_address() -> Option<String> {
-    Some("This is no e-mail address.".to_owned())
+    Some("This is no email address.".to_owned())
 }
 
 async fn ask_email(Query(link): Query<Token>) -> Result<Response, Problem> {
-    Page::new("Confirm your new e-mail address")
+    Page::new("Confirm your new email address")
         .line("After it, mail goes to the new address, and you sign in with it.")
         .form("/account/email", "Confirm the new address", vec![Field::hidden("token", link.token)])
         .show(StatusCode::OK)

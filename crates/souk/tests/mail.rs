@@ -131,7 +131,7 @@ async fn a_mail_leaves_by_smtp_once_and_its_secret_is_forgotten() {
     let mails = server.mails().await;
     assert_eq!(mails.len(), 1, "{mails:?}");
     let mail = &mails[0];
-    assert_eq!(mail["Subject"], "Confirm your e-mail address");
+    assert_eq!(mail["Subject"], "Confirm your email address");
     assert_eq!(
         (&mail["To"], &mail["X-RcptTo"]),
         (&Value::from("ada@example.com"), &Value::from("ada@example.com"))
@@ -351,7 +351,7 @@ async fn a_demo_shows_what_it_caught() {
     let mail = test.last_mail("ada@example.com").await;
     let list = test.get("/dev/mail", &[]).await;
     assert_eq!(list.status, 200);
-    assert!(list.text.contains("Confirm your e-mail address") && list.text.contains("ada@example.com"));
+    assert!(list.text.contains("Confirm your email address") && list.text.contains("ada@example.com"));
     let page = test.get("/dev/mail/1", &[]).await;
     assert!(
         page.text.contains("sandbox=\"allow-popups") && page.text.contains(mail.token()),
