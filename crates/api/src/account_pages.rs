@@ -183,23 +183,33 @@ fn check_origin(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn ask_verify(Query(link): Query<Token>) -> Result<Response, Problem> {
+    verify_form(link.token, None).show(StatusCode::OK)
+}
+
+fn verify_form(token: String, problem: Option<String>) -> Page {
+    let password = Field::password("The password you chose", "current-password", problem);
     Page::new("Confirm your email address")
-        .line("This shows that the mailbox is yours. After it you can sign in.")
-        .form("/account/verify", "Confirm the address", vec![Field::hidden("token", link.token)])
-        .show(StatusCode::OK)
+        .line("This shows that the mailbox is yours, and the password that the registration is. After it you can sign in.")
+        .form("/account/verify", "Confirm the address", vec![Field::hidden("token", token), password])
+        .link(RESEND)
 }
 
 async fn verify(
     State(api): State<Api>,
     headers: HeaderMap,
     from: SignInFrom,
-    Form(link): Form<Token>,
+    Form(body): Form<NewPassword>,
 ) -> Result<Response, Problem> {
     check_origin(&api, &headers)?;
-    match api.identity.accounts.verify_email(&from.origin, &Secret::presented(&link.token)).await {
+    let (token, password) = (Secret::presented(&body.token), Secret::presented(&body.password));
+    match api.identity.accounts.verify_email(&from.origin, &token, &password).await {
         Ok(()) => Page::done("Your address is confirmed", "Thank you. You can sign in now.")
             .link(LOGIN)
             .show(StatusCode::OK),
+        Err(identity::Error::WrongPassword) => {
+            let problem = "This is not the password of this registration.".to_owned();
+            verify_form(body.token, Some(problem)).show(StatusCode::FORBIDDEN)
+        }
         Err(error) => Page::new("The address was not confirmed").link(RESEND).link(LOGIN).refused(error),
     }
 }
@@ -210,7 +220,7 @@ async fn ask_resend() -> Result<Response, Problem> {
 
 fn resend_form(email: String, problem: Option<String>) -> Page {
     Page::new("Have the mail sent again")
-        .line("If this address waits to be confirmed, it gets another mail. Earlier links are void then.")
+        .line("If this address waits to be confirmed, it gets another mail. Earlier links stay good.")
         .form("/account/resend", "Send it again", vec![Field::email(email, problem)])
 }
 
@@ -247,11 +257,17 @@ async fn ask_email(Query(link): Query<Token>) -> Result<Response, Problem> {
 async fn confirm_email(
     State(api): State<Api>,
     headers: HeaderMap,
-    from: SignInFrom,
+    Caller(actor): Caller,
     Form(link): Form<Token>,
 ) -> Result<Response, Problem> {
     check_origin(&api, &headers)?;
-    match api.identity.accounts.confirm_email_change(&from.origin, &Secret::presented(&link.token)).await {
+    if actor.user_id().is_none() {
+        return Page::new("Sign in first")
+            .line("Sign in to the account whose address you change, then open the link of the mail again.")
+            .link(LOGIN)
+            .show(StatusCode::UNAUTHORIZED);
+    }
+    match api.identity.accounts.confirm_email_change(&actor, &Secret::presented(&link.token)).await {
         Ok(()) => Page::done("Your address was changed", "Your account has the new address now.")
             .link(LOGIN)
             .show(StatusCode::OK),

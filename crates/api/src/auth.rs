@@ -206,7 +206,7 @@ fn is_posted_answer(request: &Request) -> bool {
 
 fn comes_from_us(api: &Api, headers: &HeaderMap) -> bool {
     // Who shows a key or a token knows it: a browser does not send those by itself.
-    if headers.contains_key(header::AUTHORIZATION) {
+    if bearer(headers).is_some() {
         return true;
     }
     let jar = CookieJar::from_headers(headers);

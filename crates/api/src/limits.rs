@@ -45,12 +45,24 @@ static USER: Policy = Policy::per_minute("user", 1_200);
 static API_KEY: Policy = Policy::per_minute("api_key", 6_000);
 
 /// Which requests have a bucket of their own, by method and route; a `*` stands for whatever follows.
-static BUCKETS: [(Method, &str, &Policy); 19] = [
+static BUCKETS: [(Method, &str, &Policy); 31] = [
     (Method::POST, "/api/v1/auth/login*", &LOGIN),
     (Method::POST, "/api/v1/auth/passkey*", &LOGIN),
     (Method::POST, "/api/v1/auth/register*", &REGISTER),
     (Method::POST, "/api/v1/auth/password_reset*", &RESET),
     (Method::POST, "/api/v1/auth/verify_email/resend", &RESET),
+    (Method::POST, "/api/v1/auth/verify_email", &LOGIN),
+    (Method::POST, "/api/v1/auth/token", &LOGIN),
+    (Method::POST, "/api/v1/auth/step_up*", &LOGIN),
+    (Method::POST, "/api/v1/users/me/password", &LOGIN),
+    (Method::POST, "/api/v1/users/me/delete", &LOGIN),
+    (Method::POST, "/api/v1/users/me/email", &RESET),
+    (Method::POST, "/api/v1/stores/{id}/invitations", &RESET),
+    (Method::POST, "/account/login", &LOGIN),
+    (Method::POST, "/account/verify", &LOGIN),
+    (Method::POST, "/account/forgot", &RESET),
+    (Method::POST, "/account/resend", &RESET),
+    (Method::POST, "/account/reset", &RESET),
     (Method::POST, "/api/v1/shopping_basket/checkout", &CHECKOUT),
     (Method::POST, "/api/v1/orders", &CHECKOUT),
     (Method::POST, "/api/v1/orders/{id}/payment", &CHECKOUT),
@@ -112,8 +124,17 @@ pub(crate) async fn count(State(api): State<Api>, mut request: Request, next: Ne
     let mut response = match tally.take(&*limiter, by_address, &address).await {
         Ok(()) => {
             let counted = Counted { tally: tally.clone(), bucket, address: address.into(), shown };
-            request.extensions_mut().insert(counted);
-            next.run(request).await
+            request.extensions_mut().insert(counted.clone());
+            let response = next.run(request).await;
+            // A credential that nobody looked at may be none: who shows one counts as a stranger until it is known.
+            let unseen = counted.shown && *by_address == ADDRESS && tally.taken() == 1;
+            match unseen {
+                true => tally
+                    .take(&*limiter, &GENERAL, &counted.address)
+                    .await
+                    .map_or_else(Problem::into_response, |()| response),
+                false => response,
+            }
         }
         Err(problem) => problem.into_response(),
     };
@@ -162,6 +183,11 @@ impl Tally {
         let message = format!("too many requests; try again in {seconds} s");
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "request/too_many_requests", message);
         Err(Problem { retry_after: Some(seconds), ..problem })
+    }
+
+    /// How often something was taken.
+    fn taken(&self) -> usize {
+        self.0.lock().expect("no holder panics").len()
     }
 
     /// Tells of the bucket that is empty first.

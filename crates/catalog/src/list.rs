@@ -84,7 +84,9 @@ impl PlaceKey {
     /// Whether PostgreSQL can hold it; what it can not hold was not made by us.
     fn is_storable(&self) -> bool {
         match self {
-            Self::Time(time) => time.year() >= 0,
+            Self::Time(time) => {
+                time.checked_to_offset(time::UtcOffset::UTC).is_some_and(|time| time.year() >= 0)
+            }
             Self::Amount(_) => true,
             Self::Text(text) => !text.contains('\0'),
         }

@@ -35,6 +35,10 @@ CREATE TABLE identity.mailed_tokens (
     purpose     text NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'change_email')),
     -- The address it went to.
     email       text NOT NULL,
+    -- Of a registration: what counts once it is confirmed. Each confirms its own, with its own password.
+    password_hash  text,
+    name        text,
+    locale      text,
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL
 );

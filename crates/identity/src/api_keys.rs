@@ -306,6 +306,10 @@ fn check(actor: &Actor, key: &NewApiKey, now: OffsetDateTime) -> Result<(), Erro
     {
         return Err(Error::invalid("name", "invalid", "a name is 1 to 100 characters on one line"));
     }
+    // A time that is beyond all calendars in UTC is none that can be kept.
+    if key.expires_at.is_some_and(|end| end.checked_to_offset(time::UtcOffset::UTC).is_none()) {
+        return Err(Error::invalid("expires_at", "invalid", "it is too far away"));
+    }
     if key.expires_at.is_some_and(|end| end <= now) {
         return Err(Error::invalid("expires_at", "past", "it has to be in the future"));
     }

@@ -20,6 +20,9 @@ pub enum Error {
     /// The password that confirms a change is wrong.
     #[error("the password is wrong")]
     WrongPassword,
+    /// What takes over an account for good needs a login that has just begun.
+    #[error("sign in again first: this needs a login of the last 15 minutes")]
+    LoginTooOld,
     /// The account has no password to confirm with.
     #[error("this account has no password yet: set one with a password reset")]
     NoPassword,
@@ -121,6 +124,7 @@ impl ServiceError for Error {
             Self::Denied(denied) => denied.code(),
             Self::BadCredential | Self::LoginFailed | Self::RefreshReused => Code::Unauthenticated,
             Self::WrongPassword
+            | Self::LoginTooOld
             | Self::NoPassword
             | Self::WrongCode
             | Self::WrongPasskey
@@ -148,6 +152,7 @@ impl ServiceError for Error {
             Self::BadCredential => "identity/bad_credential",
             Self::LoginFailed => "identity/login_failed",
             Self::WrongPassword => "identity/wrong_password",
+            Self::LoginTooOld => "identity/login_too_old",
             Self::NoPassword => "identity/no_password",
             Self::WrongCode => "identity/wrong_code",
             Self::WrongPasskey => "identity/wrong_passkey",

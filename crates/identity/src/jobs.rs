@@ -75,6 +75,11 @@ async fn forget(parts: &Parts, now: OffsetDateTime) -> Result<u64, sqlx::Error> 
             .await?
             .rows_affected();
     let over = now - KEEP_SESSIONS;
+    // Their addresses are of people who may have no account.
+    forgotten += sqlx::query!("DELETE FROM identity.invitations WHERE expires_at < $1", over)
+        .execute(pool)
+        .await?
+        .rows_affected();
     sqlx::query!(
         "DELETE FROM identity.refresh_tokens WHERE session_id IN
            (SELECT id FROM identity.sessions WHERE idle_expires_at < $1 OR revoked_at < $1)",

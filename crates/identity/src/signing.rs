@@ -57,6 +57,13 @@ struct Key {
     retires_at: Option<OffsetDateTime>,
 }
 
+impl Key {
+    /// Whether it signs now: what a key that was dropped signs is not believed.
+    fn signs_at(&self, now: OffsetDateTime) -> bool {
+        self.signs_from <= now && self.retires_at.is_none_or(|end| end > now)
+    }
+}
+
 /// The keys as this node last read them.
 #[derive(Default)]
 pub(crate) struct Cache(Mutex<Option<(Stamp, Arc<Vec<Key>>)>>);
@@ -70,7 +77,7 @@ pub(crate) async fn sign(
 ) -> Result<Secret, Error> {
     let now = parts.sources.now();
     let keys = match keys(parts).await? {
-        keys if keys.iter().any(|key| key.signs_from <= now) => keys,
+        keys if keys.iter().any(|key| key.signs_at(now)) => keys,
         _ => {
             ensure(parts).await?;
             keys(parts).await?
@@ -78,7 +85,7 @@ pub(crate) async fn sign(
     };
     let key = keys
         .iter()
-        .filter(|key| key.signs_from <= now)
+        .filter(|key| key.signs_at(now))
         .max_by_key(|key| (key.signs_from, key.id))
         .ok_or_else(|| Error::stored("there is no key to sign with"))?;
     let claims = Claims {

@@ -62,12 +62,16 @@ async fn an_address_is_confirmed_by_sending_the_form() {
         assert!(page.text.contains(mail.token()) && page.text.contains("method=\"post\""));
     }
     assert!(!signs_in(&test, "ada@example.com", PASSWORD).await);
-    let done = send(&test, "/account/verify", &[], &[("token", mail.token())]).await;
+    let not_theirs = [("token", mail.token()), ("password", "somebody-elses-password")];
+    let refused = send(&test, "/account/verify", &[], &not_theirs).await;
+    is_page(&refused);
+    assert!(refused.status == 403 && refused.text.contains("aria-invalid"), "{}", refused.text);
+    let done = send(&test, "/account/verify", &[], &[("token", mail.token()), ("password", PASSWORD)]).await;
     is_page(&done);
     assert!(done.text.contains("Your address is confirmed"), "{}", done.text);
     assert!(signs_in(&test, "ada@example.com", PASSWORD).await);
     for token in [mail.token(), "", "\u{0}", "<b>"] {
-        let again = send(&test, "/account/verify", &[], &[("token", token)]).await;
+        let again = send(&test, "/account/verify", &[], &[("token", token), ("password", PASSWORD)]).await;
         is_page(&again);
         assert_eq!(again.status, 410);
     }
@@ -79,11 +83,15 @@ async fn a_lost_mail_is_sent_again() {
     let test = TestApp::start().await;
     test.app.identity.accounts.register(&Origin::default(), &account("ada@example.com")).await.unwrap();
     let first = test.mailed_token("ada@example.com").await;
+    test.clock.advance(time::Duration::minutes(1));
     let asked = send(&test, "/account/resend", &[], &[("email", "ada@example.com")]).await;
     assert!(asked.text.contains("Look into your mailbox"));
     let second = test.mailed_token("ada@example.com").await;
     assert_ne!(first, second);
-    assert_eq!(send(&test, "/account/verify", &[], &[("token", &second)]).await.status, 200);
+    assert_eq!(
+        send(&test, "/account/verify", &[], &[("token", &second), ("password", PASSWORD)]).await.status,
+        200
+    );
     let nobody = send(&test, "/account/resend", &[], &[("email", "nobody@example.com")]).await;
     assert_eq!(nobody.text, asked.text, "nobody learns who has an account");
     assert_eq!(send(&test, "/account/resend", &[], &[("email", "nobody")]).await.status, 422);

@@ -30,9 +30,11 @@ async fn opens_an_account() {
     assert_eq!(log_in(&test, "ada@example.com", PASSWORD).await.code(), "identity/login_failed");
     test.run_jobs().await;
     let token = test.mailed_token("Ada@Example.com").await;
-    let confirm = test.post("/api/v1/auth/verify_email", &[], &json!({"token": token})).await;
+    let confirm =
+        test.post("/api/v1/auth/verify_email", &[], &json!({"token": token, "password": PASSWORD})).await;
     assert_eq!(confirm.status, StatusCode::NO_CONTENT, "{confirm:?}");
-    let again = test.post("/api/v1/auth/verify_email", &[], &json!({"token": token})).await;
+    let again =
+        test.post("/api/v1/auth/verify_email", &[], &json!({"token": token, "password": PASSWORD})).await;
     assert_eq!((again.status, again.code()), (StatusCode::GONE, "identity/token_not_valid"));
     // Addresses are read in any case.
     let login = log_in(&test, "ADA@example.com", PASSWORD).await;
@@ -43,7 +45,7 @@ async fn opens_an_account() {
     test.finish().await;
 }
 
-/// A mail that was lost is sent again, and makes the earlier one void.
+/// A mail that was lost is sent again, at most one a minute; nobody voids what is in the mailbox by asking.
 #[tokio::test(flavor = "multi_thread")]
 async fn sends_the_mail_again() {
     let test = TestApp::start().await;
@@ -57,12 +59,20 @@ async fn sends_the_mail_again() {
     let (known, unknown) = (resend("ada@example.com").await, resend("nobody@example.com").await);
     assert_eq!((known.status, &known.json), (unknown.status, &unknown.json));
     test.run_jobs().await;
+    assert_eq!(test.mailed_token("ada@example.com").await, first, "a moment ago there was one");
+    test.clock.advance(time::Duration::minutes(1));
+    resend("ada@example.com").await;
+    test.run_jobs().await;
     let second = test.mailed_token("ada@example.com").await;
     assert_ne!(first, second);
-    let stale = test.post("/api/v1/auth/verify_email", &[], &json!({"token": first})).await;
-    assert_eq!(stale.code(), "identity/token_not_valid");
-    let fresh = test.post("/api/v1/auth/verify_email", &[], &json!({"token": second})).await;
-    assert_eq!(fresh.status, StatusCode::NO_CONTENT);
+    let confirm = |token: String| {
+        let test = &test;
+        async move {
+            test.post("/api/v1/auth/verify_email", &[], &json!({"token": token, "password": PASSWORD})).await
+        }
+    };
+    assert_eq!(confirm(first).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(confirm(second).await.code(), "identity/token_not_valid", "the others are void then");
     test.finish().await;
 }
 
@@ -109,24 +119,43 @@ async fn nobody_learns_who_has_an_account() {
     test.finish().await;
 }
 
-/// Whoever registers with an address that nobody has shown to be theirs takes the place of the one before.
+/// Whoever registers with somebody else's address gets nothing by a click of its owner, before or after the owner
+/// registers themselves: a mail confirms the registration it was sent for, with its password.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unconfirmed_address_is_nobodys() {
     let test = TestApp::start().await;
-    register(&test, "ada@example.com", "squatters-own-password").await;
-    test.run_jobs().await;
-    let squatters = test.mailed_token("ada@example.com").await;
-    register(&test, "ada@example.com", PASSWORD).await;
-    test.run_jobs().await;
-    let token = test.mailed_token("ada@example.com").await;
-    let stale = test.post("/api/v1/auth/verify_email", &[], &json!({"token": squatters})).await;
-    assert_eq!(stale.status, StatusCode::GONE);
-    test.post("/api/v1/auth/verify_email", &[], &json!({"token": token})).await;
-    assert_eq!(
-        log_in(&test, "ada@example.com", "squatters-own-password").await.status,
-        StatusCode::UNAUTHORIZED
-    );
-    assert_eq!(log_in(&test, "ada@example.com", PASSWORD).await.status, StatusCode::OK);
+    let confirm = |token: String, password: &'static str| {
+        let test = &test;
+        async move {
+            test.post("/api/v1/auth/verify_email", &[], &json!({"token": token, "password": password})).await
+        }
+    };
+    for (email, owner_first) in [("ada@example.com", true), ("bob@example.com", false)] {
+        let both = if owner_first {
+            [PASSWORD, "squatters-own-password"]
+        } else {
+            ["squatters-own-password", PASSWORD]
+        };
+        let mut tokens = Vec::new();
+        for password in both {
+            register(&test, email, password).await;
+            test.run_jobs().await;
+            tokens.push((password, test.mailed_token(email).await));
+        }
+        let of_squatter = tokens.iter().find(|(password, _)| *password != PASSWORD).unwrap().1.clone();
+        let of_owner = tokens.iter().find(|(password, _)| *password == PASSWORD).unwrap().1.clone();
+        let clicked = confirm(of_squatter.clone(), PASSWORD).await;
+        assert_eq!(
+            (clicked.status, clicked.code()),
+            (StatusCode::FORBIDDEN, "identity/wrong_password"),
+            "{email}"
+        );
+        assert_eq!(log_in(&test, email, "squatters-own-password").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(confirm(of_owner, PASSWORD).await.status, StatusCode::NO_CONTENT, "{email}");
+        assert_eq!(confirm(of_squatter, "squatters-own-password").await.status, StatusCode::GONE);
+        assert_eq!(log_in(&test, email, "squatters-own-password").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(log_in(&test, email, PASSWORD).await.status, StatusCode::OK);
+    }
     test.finish().await;
 }
 
@@ -240,7 +269,13 @@ async fn moves_to_another_address() {
     assert_eq!(change("countess@example.com", PASSWORD).await.status, StatusCode::ACCEPTED);
     test.run_jobs().await;
     let token = test.mailed_token("countess@example.com").await;
-    let confirm = test.post("/api/v1/auth/email_change/confirm", &[], &json!({"token": token})).await;
+    let bob = test.person("bob").await;
+    let path = "/api/v1/auth/email_change/confirm";
+    let anybody = test.post(path, &[], &json!({"token": token})).await;
+    assert_eq!(anybody.code(), "identity/unauthenticated");
+    let other = test.post(path, &[bob.header()], &json!({"token": token})).await;
+    assert_eq!(other.code(), "identity/token_not_valid", "nobody moves another's account");
+    let confirm = test.post(path, &[ada.header()], &json!({"token": token})).await;
     assert_eq!(confirm.status, StatusCode::NO_CONTENT, "{confirm:?}");
     let me = test.get("/api/v1/users/me", &[ada.header()]).await;
     assert_eq!(me.json["email"], "countess@example.com");
@@ -250,7 +285,7 @@ async fn moves_to_another_address() {
     assert_eq!(change("bob@example.com", PASSWORD).await.status, StatusCode::ACCEPTED);
     test.run_jobs().await;
     let token = test.mailed_token("bob@example.com").await;
-    let taken = test.post("/api/v1/auth/email_change/confirm", &[], &json!({"token": token})).await;
+    let taken = test.post(path, &[ada.header()], &json!({"token": token})).await;
     assert_eq!(taken.code(), "identity/email_taken");
     test.finish().await;
 }

@@ -409,8 +409,12 @@ async fn changes_need_a_fresh_proof() {
     assert_eq!(actor.principal().unwrap().second_factor_at, None);
     // A password is enough again.
     let other = scene.token().await;
+    // Nobody adds a way in of their own with a login that was left open.
+    let refused = scene.ask(&token, &format!("{FACTORS}/totp")).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (403, "identity/login_too_old"));
     // A recovery code takes a lost app away as well.
-    let phone = scene.enrol(&token).await;
+    let fresh = scene.token().await;
+    let phone = scene.enrol(&fresh).await;
     assert_eq!(scene.post(&other, &remove, &json!({"code": phone.codes[3]})).await.status, 204);
     scene.test.finish().await;
 }

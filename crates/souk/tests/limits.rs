@@ -11,6 +11,7 @@ use identity::{
 use platform::Secret;
 use platform::audit::Origin;
 use platform::limits::{InProcess, Limiter, Policy, Redis, Shared};
+use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::{Answer, NewProduct, TestApp, logged};
@@ -312,4 +313,26 @@ async fn a_secret_in_the_log_is_found() {
     let words = failed.into_panic().downcast::<String>().unwrap();
     assert!(words.contains("new_password") && words.contains("a line that should not be"), "{words}");
     assert!(!words.contains("planted-and-not-logged"), "{words}");
+}
+
+/// The pages' forms cost what the API's requests cost, and a credential that nobody knows raises no limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_and_made_up_credentials_are_limited() {
+    let test = TestApp::with_limits(Vec::new()).await;
+    let junk = ("authorization", "Bearer made-up");
+    let form = [junk, ("content-type", "application/x-www-form-urlencoded")];
+    let forgot =
+        || test.send_raw(Method::POST, "/account/forgot", &form, Some(b"email=a@example.com".to_vec()));
+    for _ in 0..30 {
+        assert_eq!(forgot().await.status, 200);
+    }
+    assert_eq!(forgot().await.code(), "request/too_many_requests");
+    // Nobody looks at the credential here.
+    let mut refused = 0;
+    for _ in 0..620 {
+        let answer = test.get("/.well-known/jwks.json", &[junk]).await;
+        refused += u32::from(answer.status == 429);
+    }
+    assert!((1..=20).contains(&refused), "{refused}");
+    test.finish().await;
 }

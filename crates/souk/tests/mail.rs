@@ -154,7 +154,8 @@ async fn a_mail_leaves_by_smtp_once_and_its_secret_is_forgotten() {
     .await
     .unwrap();
     assert!(kept.iter().all(|row| !row.contains(token)), "a secret is still there");
-    test.app.identity.accounts.verify_email(&Origin::default(), &Secret::presented(token)).await.unwrap();
+    let (token, password) = (Secret::presented(token), Secret::presented(PASSWORD));
+    test.app.identity.accounts.verify_email(&Origin::default(), &token, &password).await.unwrap();
     server.stop().await;
     test.finish().await;
 }

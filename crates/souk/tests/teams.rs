@@ -105,6 +105,17 @@ async fn nobody_gives_more_than_they_have() {
         tokio::join!(change(&owner, &manager, json!("staff")), change(&manager, &owner, json!("staff")),);
     let refused = [&one, &two].into_iter().filter(|answer| answer.status != StatusCode::OK).count();
     assert_eq!(refused, 1, "{one:?} {two:?}");
+    // Whoever goes leaves nothing behind that acts for the store.
+    invite(&test, &manager, "later@example.com", "staff").await;
+    invite(&test, &owner, "later-too@example.com", "staff").await;
+    let left = if one.status == StatusCode::OK { &owner } else { &manager };
+    let path =
+        format!("/api/v1/stores/shop/members/{}", if left.id == owner.id { manager.id } else { owner.id });
+    assert_eq!(test.send(Method::DELETE, &path, &[left.header()], None).await.status, StatusCode::NO_CONTENT);
+    let open = test.get("/api/v1/stores/shop/invitations", &[left.header()]).await;
+    let by: Vec<_> =
+        open.json["data"].as_array().unwrap().iter().map(|one| one["invited_by"].clone()).collect();
+    assert!(by.iter().all(|by| *by == json!(left.id)), "{open:?}");
     // Everybody may go themselves.
     let path = format!("/api/v1/stores/shop/members/{}", staff.id);
     assert_eq!(

@@ -18,6 +18,7 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "Register" => {
             json!({"email": "ada@example.com", "password": password, "name": "Ada Lovelace", "locale": "en-GB"})
         }
+        "VerifyEmail" => json!({"token": CHALLENGE, "password": password}),
         "MailedToken" => json!({"token": CHALLENGE}),
         "EmailBody" => json!({"email": "ada@example.com"}),
         "LogInBody" => json!({"email": "ada@example.com", "password": password, "session": "browser"}),

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::shared::{Accepted, accepted, done};
 use crate::Api;
-use crate::auth::SignInFrom;
+use crate::auth::{Caller, SignInFrom};
 use crate::extract::Json;
 use crate::problem::{Problem, ProblemBody};
 
@@ -51,6 +51,18 @@ struct EmailBody {
     /// The address.
     #[garde(skip)]
     email: Email,
+}
+
+/// A secret that came by mail, and the password that goes with it.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifyEmail {
+    /// The secret.
+    #[garde(skip)]
+    token: Secret,
+    /// The password of the registration.
+    #[garde(skip)]
+    password: Secret,
 }
 
 /// A secret that came by mail.
@@ -93,15 +105,19 @@ async fn register(
 }
 
 /// Confirms an address with the secret that was mailed.
-#[utoipa::path(post, path = "/api/v1/auth/verify_email", tag = "Accounts", request_body = MailedToken,
+///
+/// With the password of the registration besides: whoever registered with somebody else's address gets nothing by a
+/// click of its owner.
+#[utoipa::path(post, path = "/api/v1/auth/verify_email", tag = "Accounts", request_body = VerifyEmail,
     responses((status = 204, description = "Now sign in"),
+              (status = 403, description = "Not the password of this registration", body = ProblemBody),
               (status = 410, description = "Used already, or too old", body = ProblemBody)))]
 async fn verify_email(
     State(api): State<Api>,
     from: SignInFrom,
-    Json(body): Json<MailedToken>,
+    Json(body): Json<VerifyEmail>,
 ) -> Result<Response, Problem> {
-    api.identity.accounts.verify_email(&from.origin, &body.token).await?;
+    api.identity.accounts.verify_email(&from.origin, &body.token, &body.password).await?;
     Ok(done())
 }
 
@@ -148,15 +164,18 @@ async fn reset_password(
 }
 
 /// Moves an account to a new address with the secret that was mailed there.
+///
+/// By whoever asked for the change.
 #[utoipa::path(post, path = "/api/v1/auth/email_change/confirm", tag = "Accounts", request_body = MailedToken,
-    responses((status = 204, description = "The account has the new address"),
+    security(("bearer" = []), ("session_cookie" = [])),
+    responses((status = 204, description = "The account has the new address"), (status = 401, body = ProblemBody),
               (status = 409, description = "Another account has it", body = ProblemBody),
               (status = 410, description = "Used already, or too old", body = ProblemBody)))]
 async fn confirm_email_change(
     State(api): State<Api>,
-    from: SignInFrom,
+    Caller(actor): Caller,
     Json(body): Json<MailedToken>,
 ) -> Result<Response, Problem> {
-    api.identity.accounts.confirm_email_change(&from.origin, &body.token).await?;
+    api.identity.accounts.confirm_email_change(&actor, &body.token).await?;
     Ok(done())
 }

@@ -17,6 +17,9 @@ pub(super) async fn users(
 ) -> Result<Slice<User>, Error> {
     actor.require_platform(Permission::UsersRead)?;
     let after = slice.after.as_ref().map(Cursor::decode::<String>).transpose()?;
+    if after.as_deref().is_some_and(|after| after.contains('\0')) {
+        return Err(platform::page::BadCursor.into());
+    }
     let query =
         who.query.as_deref().map(|query| query.trim().to_lowercase()).filter(|query| !query.is_empty());
     // PostgreSQL's text has no place for it, so nobody has it in their name.
@@ -83,6 +86,7 @@ pub(super) async fn set_role(
     )
     .execute(&mut *tx)
     .await?;
+    end_keys(&mut tx, id, now).await?;
     // Whoever holds one of their sessions holds no more, and no less, than they signed in for.
     end_all(&mut tx, id, None, "role_changed", now).await?;
     tx.audit(
@@ -91,6 +95,23 @@ pub(super) async fn set_role(
     let user = load(&mut tx, id).await?;
     tx.commit(now).await?;
     Ok(user)
+}
+
+/// Ends the keys of the marketplace that somebody made.
+async fn end_keys(
+    connection: &mut PgConnection,
+    user: UserId,
+    now: time::OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE identity.api_keys SET revoked_at = $2
+         WHERE created_by = $1 AND store_id IS NULL AND revoked_at IS NULL",
+        user.uuid(),
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Refuses to let the last operator go.

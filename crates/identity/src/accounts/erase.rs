@@ -80,6 +80,22 @@ async fn fresh(parts: &Parts, actor: &Actor) -> Result<UserId, Error> {
 pub(crate) async fn wipe(tx: &mut Tx, user: UserId, now: OffsetDateTime) -> Result<(), Error> {
     end_all(tx, user, None, "account_deleted", now).await?;
     let connection: &mut PgConnection = tx;
+    // Of all stores: what they gave others to act, and where their address stands.
+    sqlx::query!(
+        "UPDATE identity.api_keys SET revoked_at = $2 WHERE created_by = $1 AND revoked_at IS NULL",
+        user.uuid(),
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM identity.invitations WHERE accepted_by = $1
+           OR email_key = (SELECT email_key FROM identity.users WHERE id = $1)
+           OR (invited_by = $1 AND accepted_at IS NULL)",
+        user.uuid(),
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!("UPDATE identity.sessions SET ip = NULL, user_agent = NULL WHERE user_id = $1", user.uuid())
         .execute(&mut *connection)
         .await?;

@@ -177,8 +177,9 @@ pub trait Accounts: Send + Sync + 'static {
     /// Opens an account, or tells the owner of the one that has this address already. Nobody else learns which.
     async fn register(&self, origin: &Origin, account: &NewAccount) -> Result<(), Error>;
 
-    /// Takes the secret that was mailed: the mailbox is theirs, and they can sign in.
-    async fn verify_email(&self, origin: &Origin, token: &Secret) -> Result<(), Error>;
+    /// Takes the secret that was mailed, and the password of the registration: the mailbox and the registration are of
+    /// the same person, who can sign in now.
+    async fn verify_email(&self, origin: &Origin, token: &Secret, password: &Secret) -> Result<(), Error>;
 
     /// Mails the secret again, if the address waits for it. Nobody learns whether it does.
     async fn resend_verification(&self, email: &Email) -> Result<(), Error>;
@@ -205,8 +206,8 @@ pub trait Accounts: Send + Sync + 'static {
         email: &Email,
     ) -> Result<(), Error>;
 
-    /// Takes the secret that was mailed to the new address.
-    async fn confirm_email_change(&self, origin: &Origin, token: &Secret) -> Result<(), Error>;
+    /// Takes the secret that was mailed to the new address, from whoever asked for the change.
+    async fn confirm_email_change(&self, actor: &Actor, token: &Secret) -> Result<(), Error>;
 
     /// Whoever asks.
     async fn me(&self, actor: &Actor) -> Result<User, Error>;
@@ -266,8 +267,8 @@ impl Accounts for Service {
         register::register(&self.0, origin, account).await
     }
 
-    async fn verify_email(&self, origin: &Origin, token: &Secret) -> Result<(), Error> {
-        email::verify(&self.0, origin, token).await
+    async fn verify_email(&self, origin: &Origin, token: &Secret, password: &Secret) -> Result<(), Error> {
+        email::verify(&self.0, origin, token, password).await
     }
 
     async fn resend_verification(&self, email: &Email) -> Result<(), Error> {
@@ -300,8 +301,8 @@ impl Accounts for Service {
         email::request_change(&self.0, actor, password, email).await
     }
 
-    async fn confirm_email_change(&self, origin: &Origin, token: &Secret) -> Result<(), Error> {
-        email::confirm_change(&self.0, origin, token).await
+    async fn confirm_email_change(&self, actor: &Actor, token: &Secret) -> Result<(), Error> {
+        email::confirm_change(&self.0, actor, token).await
     }
 
     async fn me(&self, actor: &Actor) -> Result<User, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use platform::audit::Origin;
 use platform::{Email, Secret, Tx};
 
-use super::email::{Mailed, forget_tokens, new_token, take_token};
+use super::email::{Mailed, forget_tokens, mailed_lately, new_token, take_token};
 use super::profile::hold;
 use super::{email_key, load};
 use crate::events::{Notice, PasswordResetReady, PasswordResetRequested, SecurityNoticed};
@@ -104,6 +104,9 @@ pub(crate) async fn prepare_reset(parts: &Parts, email: &Email) -> Result<(), Er
     .await?;
     let Some(id) = found else { return Ok(()) };
     let user = load(&mut tx, id).await?;
+    if mailed_lately(parts, &mut tx, id, Mailed::ResetPassword).await? {
+        return Ok(());
+    }
     let email = user.email.as_str().to_owned();
     let token = new_token(parts, &mut tx, id, Mailed::ResetPassword, &email, RESET_TIME).await?;
     let (name, locale) = (user.name, user.locale);

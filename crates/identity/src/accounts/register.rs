@@ -34,28 +34,17 @@ pub(super) async fn register(parts: &Parts, origin: &Origin, account: &NewAccoun
             tx.publish(&RegisteredAgain { email, name: user.name, locale: user.locale });
             tx.audit(actor.did("user.registered_again", "user", user.id));
         }
-        // Nobody has shown that the mailbox is theirs, so nothing of the earlier attempt counts.
+        // Nobody has shown that the mailbox is theirs: whoever confirms, with the password of their own registration,
+        // decides which one counts.
         Some(user) => {
-            sqlx::query!(
-                "UPDATE identity.users SET email = $2, name = $3, locale = $4, password_hash = $5, updated_at = $6,
-                        version = version + 1 WHERE id = $1",
-                user.id.uuid(),
-                account.email.as_str(),
-                account.name,
-                account.locale,
-                hash,
-                now,
-            )
-            .execute(&mut *tx)
-            .await?;
-            send_verification(parts, &mut tx, user.id, account).await?;
+            send_verification(parts, &mut tx, user.id, account, &hash).await?;
             tx.audit(actor.did("user.registered", "user", user.id));
         }
         None => {
             let id = parts.sources.id::<UserMark>();
             // Another registration of the same address may be first; then this one was as good as not sent.
             if insert(&mut tx, id, account, &hash, None, now).await? {
-                send_verification(parts, &mut tx, id, account).await?;
+                send_verification(parts, &mut tx, id, account, &hash).await?;
                 tx.audit(actor.did("user.registered", "user", id));
             }
         }

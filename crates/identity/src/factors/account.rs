@@ -53,6 +53,15 @@ pub(super) async fn hold(parts: &Parts, tx: &mut Tx, actor: &Actor) -> Result<Ow
     Ok(owner)
 }
 
+/// Holds the account of whoever asks to add a second factor; the first one needs a login that has just begun.
+pub(super) async fn hold_to_add(parts: &Parts, tx: &mut Tx, actor: &Actor) -> Result<Owner, Error> {
+    let owner = hold(parts, tx, actor).await?;
+    if !has_any(tx, owner.user).await? {
+        sessions::demand_fresh(tx, actor, parts.sources.now()).await?;
+    }
+    Ok(owner)
+}
+
 /// Whether somebody has a second factor.
 pub(super) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool, Error> {
     Ok(sqlx::query_scalar!(

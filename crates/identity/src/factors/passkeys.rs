@@ -4,7 +4,7 @@ use platform::Secret;
 use serde_json::{Value, json};
 use webauthn_rs::prelude::{CredentialID, PasskeyRegistration, RegisterPublicKeyCredential};
 
-use super::account::{self, hold, owner};
+use super::account::{self, hold, hold_to_add, owner};
 use super::assertion::{CEREMONY_TIME, read};
 use super::{EnrolledPasskey, FactorMethod, PasskeyInfo, PasskeyMark, PasskeyStart, recovery};
 use crate::challenge::{self, Purpose};
@@ -19,7 +19,7 @@ pub(super) async fn begin(parts: &Parts, actor: &Actor) -> Result<PasskeyStart, 
     actor.person()?;
     let webauthn = parts.factors.webauthn()?;
     let mut tx = parts.database.begin().await?;
-    let owner = hold(parts, &mut tx, actor).await?;
+    let owner = hold_to_add(parts, &mut tx, actor).await?;
     let user = accounts::load(&mut tx, owner.user).await?;
     // The same authenticator twice would be no second one.
     let known: Vec<CredentialID> = sqlx::query_scalar!(

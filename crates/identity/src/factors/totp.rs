@@ -4,7 +4,7 @@ use platform::{Secret, Tx};
 use time::OffsetDateTime;
 use totp_rs::{Algorithm, Builder, Totp};
 
-use super::account::{self, hold, owner};
+use super::account::{self, hold, hold_to_add, owner};
 use super::proof::{count_guess, forget_guesses};
 use super::{EnrolledTotp, FactorMethod, TotpEnrolment, recovery};
 use crate::{Actor, Credentials, Error, Parts, UserId, accounts};
@@ -22,7 +22,7 @@ pub(super) async fn begin(parts: &Parts, actor: &Actor) -> Result<TotpEnrolment,
     let now = parts.sources.now();
     let secret = parts.sources.random::<SECRET_BYTES>();
     let mut tx = parts.database.begin().await?;
-    let owner = hold(parts, &mut tx, actor).await?;
+    let owner = hold_to_add(parts, &mut tx, actor).await?;
     let user = accounts::load(&mut tx, owner.user).await?;
     let begun = sqlx::query!(
         "INSERT INTO identity.totp (user_id, secret, created_at) VALUES ($1, $2, $3)

@@ -12,7 +12,7 @@ use url::Url;
 use super::{Begin, Begun, CameBack, Exchange, Finished, Person, Returned, Wish, people, refused};
 use crate::challenge::{self, Purpose};
 use crate::sessions::first_factor_shown;
-use crate::{Actor, Client, Error, Parts, UserId};
+use crate::{Actor, Client, Error, Parts, UserId, sessions};
 
 /// How long somebody may take at the provider.
 const TIME: Duration = Duration::from_secs(10 * 60);
@@ -44,7 +44,14 @@ pub(super) async fn begin(
     provider: &str,
     wish: &Begin,
 ) -> Result<Begun, Error> {
-    let linking = if wish.link { Some(actor.person()?) } else { None };
+    let linking = if wish.link {
+        let person = actor.person()?;
+        let mut connection = parts.database.pool().acquire().await?;
+        sessions::demand_fresh(&mut connection, actor, parts.sources.now()).await?;
+        Some(person)
+    } else {
+        None
+    };
     let provider = super::provider(parts, provider)?;
     let return_to = local_path(&wish.return_to).ok_or_else(|| {
         Error::invalid("return_to", "invalid", "return_to has to be a path of this site, such as /account")

@@ -101,6 +101,26 @@ pub(super) async fn revoke_others(parts: &Parts, actor: &Actor) -> Result<u64, E
     Ok(ended)
 }
 
+/// How old a login may be that stands for showing one's password.
+const FRESH: time::Duration = time::Duration::minutes(15);
+
+/// Demands a login that has just begun: with one that was left open, or stolen, nobody adds a way in of their own.
+pub(crate) async fn demand_fresh(
+    connection: &mut PgConnection,
+    actor: &Actor,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let Some(session) = current(actor) else { return Err(crate::Denied::PeopleOnly.into()) };
+    let fresh = sqlx::query_scalar!(
+        r#"SELECT created_at > $2 AS "fresh!" FROM identity.sessions WHERE id = $1"#,
+        session.uuid(),
+        now - FRESH,
+    )
+    .fetch_optional(connection)
+    .await?;
+    if fresh == Some(true) { Ok(()) } else { Err(Error::LoginTooOld) }
+}
+
 /// Ends all sessions of somebody, but for one; returns how many.
 pub(crate) async fn end_all(
     tx: &mut Tx,
@@ -109,6 +129,13 @@ pub(crate) async fn end_all(
     because: &str,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
+    // A login that is half done was begun with what is no longer good.
+    sqlx::query!(
+        "DELETE FROM identity.challenges WHERE user_id = $1 AND purpose = 'second_factor'",
+        user.uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
     let ended = sqlx::query!(
         "UPDATE identity.sessions SET revoked_at = $3, revoked_because = $4
          WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL",

@@ -38,6 +38,7 @@ pub(super) async fn log_in(parts: &Parts, client: &Client, login: &LogIn) -> Res
         return Err(Error::LoginFailed);
     };
     throttle::clear(parts, &counter).await?;
+    let mut known = user.password_hash.clone();
     if let Some(rehashed) = matched.rehashed {
         sqlx::query!(
             "UPDATE identity.users SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
@@ -47,8 +48,9 @@ pub(super) async fn log_in(parts: &Parts, client: &Client, login: &LogIn) -> Res
         )
         .execute(parts.database.pool())
         .await?;
+        known = Some(rehashed);
     }
-    first_factor_shown(parts, client, user.id).await
+    go_on(parts, client, user.id, known.as_deref()).await
 }
 
 /// Goes on after somebody has shown one factor (a password, or an account elsewhere): they are in, or a second one is
@@ -58,9 +60,30 @@ pub(crate) async fn first_factor_shown(
     client: &Client,
     user: UserId,
 ) -> Result<SignIn, Error> {
+    go_on(parts, client, user, None).await
+}
+
+/// The same; with a password's hash, only while that is the password.
+async fn go_on(
+    parts: &Parts,
+    client: &Client,
+    user: UserId,
+    password_hash: Option<&str>,
+) -> Result<SignIn, Error> {
     let methods = factors::methods(parts, user).await?;
     if methods.is_empty() {
-        let tx = parts.database.begin().await?;
+        let mut tx = parts.database.begin().await?;
+        // Whoever changes the password came before, or waits and ends this login too.
+        let still = sqlx::query_scalar!(
+            r#"SELECT $2::text IS NULL OR password_hash = $2 AS "still" FROM identity.users WHERE id = $1 FOR SHARE"#,
+            user.uuid(),
+            password_hash,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if still.flatten() != Some(true) {
+            return Err(Error::LoginFailed);
+        }
         return Ok(SignIn::Done(Box::new(open(parts, tx, user, client, false).await?)));
     }
     let purpose = Purpose::SecondFactor;

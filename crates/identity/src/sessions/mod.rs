@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{Actor, Credential, Error, FactorMethod, Parts, Principal, Service, SessionId, Subject, User};
 
-pub(crate) use devices::{end_all, revoke_row};
+pub(crate) use devices::{demand_fresh, end_all, revoke_row};
 pub(crate) use login::{FirstFactor, first_factor_shown};
 pub(crate) use open::{open, rotate};
 

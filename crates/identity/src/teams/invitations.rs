@@ -162,15 +162,7 @@ pub(super) async fn accept(parts: &Parts, actor: &Actor, token: &Secret) -> Resu
     .ok_or(Error::BadToken)?;
     let role: StoreRole = row.role.parse().map_err(Error::stored)?;
     members::write(&mut tx, store, user, role, now).await?;
-    let gone = sqlx::query_scalar!(
-        r#"SELECT deleted_at IS NOT NULL AS "gone!" FROM identity.users WHERE id = $1"#,
-        user.uuid(),
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if gone {
-        return Err(crate::Denied::Unauthenticated.into());
-    }
+    members::there_still(&mut tx, user).await?;
     let facts = json!({"role": role, "invited_by": row.invited_by});
     tx.audit(actor.did("member.joined", "user", user).in_store(store).with_facts(facts));
     tx.commit(now).await?;

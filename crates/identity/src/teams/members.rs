@@ -90,6 +90,8 @@ pub(super) async fn set_role(
         return Err(Error::LastOwner);
     }
     write(&mut tx, store, user, role, now).await?;
+    // What the new role may not give, the old one gave no more.
+    end_gifts(&mut tx, store, user, now).await?;
     let facts = json!({"before": before.role, "after": role});
     tx.audit(actor.did("member.role_changed", "user", user).in_store(store).with_facts(facts));
     tx.commit(now).await?;
@@ -110,6 +112,45 @@ pub(super) async fn write(
         store.uuid(),
         user.uuid(),
         role.as_str(),
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Refuses somebody whose account was deleted meanwhile.
+pub(super) async fn there_still(connection: &mut PgConnection, user: UserId) -> Result<(), Error> {
+    let gone = sqlx::query_scalar!(
+        r#"SELECT deleted_at IS NOT NULL AS "gone!" FROM identity.users WHERE id = $1"#,
+        user.uuid(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    if gone == Some(false) { Ok(()) } else { Err(Error::UserNotFound) }
+}
+
+/// Ends what somebody gave others to act for the store: invitations that are open, and keys.
+async fn end_gifts(
+    connection: &mut PgConnection,
+    store: StoreId,
+    user: UserId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE identity.invitations SET revoked_at = $3
+         WHERE store_id = $1 AND invited_by = $2 AND accepted_at IS NULL AND revoked_at IS NULL",
+        store.uuid(),
+        user.uuid(),
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE identity.api_keys SET revoked_at = $3
+         WHERE store_id = $1 AND created_by = $2 AND revoked_at IS NULL",
+        store.uuid(),
+        user.uuid(),
         now,
     )
     .execute(connection)
@@ -142,6 +183,7 @@ pub(super) async fn remove(parts: &Parts, actor: &Actor, store: StoreId, user: U
     if gone.rows_affected() != 1 {
         return Err(Error::NotFound("member"));
     }
+    end_gifts(&mut tx, store, user, now).await?;
     let facts = json!({"role": member.role});
     tx.audit(actor.did("member.removed", "user", user).in_store(store).with_facts(facts));
     tx.commit(now).await?;
@@ -160,6 +202,7 @@ pub(super) async fn found(parts: &Parts, actor: &Actor, store: StoreId, owner: U
         return Ok(());
     }
     write(&mut tx, store, owner, StoreRole::Owner, now).await?;
+    there_still(&mut tx, owner).await?;
     tx.audit(actor.did("store.founded", "user", owner).in_store(store));
     tx.commit(now).await?;
     Ok(())
