@@ -159,9 +159,11 @@ async fn nobody_gets_where_they_have_no_business() {
     let scene = Scene::set(&test).await;
     let (mut wrong, mut tried) = (Vec::new(), BTreeMap::<Outcome, usize>::new());
     for route in table::routes() {
+        let mut told = BTreeMap::<Outcome, usize>::new();
         for (visitor, outcome) in visitors(&scene, &route) {
             let answer = knock(&test, &scene, &route, &visitor).await;
             *tried.entry(outcome).or_default() += 1;
+            *told.entry(outcome).or_default() += 1;
             if !outcome.fits(answer.status) {
                 let code = answer.json["code"].as_str().unwrap_or_default();
                 wrong.push(format!(
@@ -170,6 +172,9 @@ async fn nobody_gets_where_they_have_no_business() {
                 ));
             }
         }
+        let of = |outcome| told.get(&outcome).copied().unwrap_or_default();
+        let (sign_in, denied, let_in) = (of(Outcome::SignIn), of(Outcome::Denied), of(Outcome::LetIn));
+        println!("{:76} 401 {sign_in}  403/404 {denied:2}  let in {let_in}  {:?}", route.name, route.access);
     }
     let pairs: usize = tried.values().sum();
     println!("{pairs} pairs of route and visitor were tried: {tried:?}");
