@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
 
 use super::account::Account;
 use super::binaries::Binaries;
@@ -20,7 +21,7 @@ pub(super) async fn create(
 ) -> Result<(), Error> {
     for leftover in place.leftovers()? {
         // An initdb whose Souk was killed may still be writing there; the next start tries again.
-        if let Err(error) = fs::remove_dir_all(&leftover) {
+        if let Err(error) = remove(&leftover).await {
             tracing::warn!(path = %leftover.display(), %error, "a half made cluster can not be removed");
         }
     }
@@ -31,7 +32,7 @@ pub(super) async fn create(
         result = initdb(&draft, binaries, locale, durable).await;
         match &result {
             Err(Error::Helper { output, .. }) if output.contains("locale") => {
-                fs::remove_dir_all(&draft).map_err(Error::io("remove", &draft))?;
+                remove(&draft).await.map_err(Error::io("remove", &draft))?;
             }
             _ => break,
         }
@@ -60,4 +61,18 @@ async fn initdb(target: &Path, binaries: &Binaries, locale: &str, durable: bool)
             command.arg("--pgdata").arg(target);
         })
         .await
+}
+
+/// Removes a folder in which an initdb that was killed may still write its last.
+async fn remove(folder: &Path) -> std::io::Result<()> {
+    const TRIES: u32 = 50;
+    for _ in 1..TRIES {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    fs::remove_dir_all(folder)
 }
