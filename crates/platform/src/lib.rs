@@ -7,6 +7,7 @@
 //! | time and randomness | [`sources`] |
 //! | PostgreSQL: pool, transactions, migrations, the embedded cluster | [`database`], [`migrate`], [`postgres`] |
 //! | telling other modules and other nodes | [`outbox`], [`changes`] |
+//! | many calls in one transaction | [`batch`] |
 //! | work that repeats | [`schedule`] |
 //! | how often somebody may do something | [`limits`] |
 //! | who did what | [`audit`] |
@@ -14,6 +15,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod batch;
 pub mod changes;
 pub mod database;
 pub mod email;

@@ -1,0 +1,379 @@
+//! Batching: concurrent calls meet in a queue, and one task serves all that wait, in one transaction.
+//!
+//! A batch is whatever waits when the one before it is done, up to a bound; nobody waits for it to fill. So it is one
+//! call when little goes on, and the busier it gets the more calls share the locks, the round trips and the flush of a
+//! transaction. Calls are served in the order in which they came.
+//!
+//! The queue is bounded: a call that finds it full is refused at once ([`Error::Full`]) and may come again. A caller who
+//! goes away before the call is taken takes it along; once taken, it is carried out whether or not anybody listens. If a
+//! batch fails for what is in it, its halves are tried, down to the one call that can not be served, which fails alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::error::{Code, database_failure};
+
+/// What a batch does.
+#[async_trait]
+pub trait Work: Send + Sync + 'static {
+    /// What one call brings.
+    type Item: Send + Sync + 'static;
+    /// What one call gets, its own refusal included.
+    type Answer: Send + 'static;
+
+    /// Serves these calls, oldest first, in one transaction, and answers each at its place. It may be asked again for
+    /// the same calls after an error: then nothing of them may be left, or doing them again changes nothing.
+    async fn serve(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, sqlx::Error>;
+
+    /// Serves a call that nobody else waits beside, where there is a shorter way than a batch of one.
+    async fn serve_one(&self, item: &Self::Item) -> Result<Self::Answer, sqlx::Error> {
+        let mut answers = self.serve(std::slice::from_ref(item)).await?;
+        answers.pop().ok_or(sqlx::Error::WorkerCrashed)
+    }
+}
+
+/// The bounds of a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Its name in metrics.
+    pub name: &'static str,
+    /// Most calls in one batch. More gain nothing: 256 and 1,024 serve equally many, the larger ones later.
+    pub largest: usize,
+    /// Most calls that wait. One more is refused.
+    pub waiting: usize,
+    /// How many batches may be under way at a time.
+    pub lanes: usize,
+}
+
+impl Settings {
+    /// The usual bounds: batches of 256, one at a time, 16,384 waiting.
+    pub const fn named(name: &'static str) -> Self {
+        Self { name, largest: 256, waiting: 16_384, lanes: 1 }
+    }
+}
+
+/// Why a call was not served.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// As many wait as may. Nothing was done; coming again in a moment may help.
+    #[error("too much is asked at this moment; try again in a moment")]
+    Full,
+    /// The database failed. Unless it says that it refused, it is not known whether the call was served.
+    #[error("database failure")]
+    Database(#[source] Arc<sqlx::Error>),
+    /// The task that served it broke down. It is not known whether the call was served.
+    #[error("the task that served this broke down")]
+    Broken,
+}
+
+impl Error {
+    /// Its kind and its stable reason, as [`crate::ServiceError`] wants them.
+    pub fn code(&self) -> (Code, &'static str) {
+        match self {
+            Self::Full => (Code::Unavailable, "request/busy"),
+            Self::Database(error) => database_failure(error),
+            Self::Broken => (Code::Internal, "internal"),
+        }
+    }
+}
+
+struct Call<W: Work> {
+    item: W::Item,
+    answer: oneshot::Sender<Result<W::Answer, Error>>,
+    since: Instant,
+}
+
+/// A queue, and the tasks that serve it. They end when it is dropped and empty.
+pub struct Batch<W: Work> {
+    calls: mpsc::Sender<Call<W>>,
+    name: &'static str,
+}
+
+impl<W: Work> Batch<W> {
+    /// Opens a queue for this work. Has to be called within a Tokio runtime.
+    pub fn open(work: W, settings: Settings) -> Self {
+        let (calls, queue) = mpsc::channel(settings.waiting);
+        let (work, queue) = (Arc::new(work), Arc::new(Mutex::new(queue)));
+        for _ in 0..settings.lanes {
+            tokio::spawn(lane(Arc::clone(&work), Arc::clone(&queue), settings));
+        }
+        Self { calls, name: settings.name }
+    }
+
+    /// Has a call served. Refused if the queue is full.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn call(&self, item: W::Item) -> Result<W::Answer, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.try_send(Call { item, answer, since: Instant::now() }).map_err(
+            |refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    metrics::counter!("souk_batch_refused_total", "queue" => self.name).increment(1);
+                    Error::Full
+                }
+                mpsc::error::TrySendError::Closed(_) => Error::Broken,
+            },
+        )?;
+        answered.await.unwrap_or(Err(Error::Broken))
+    }
+
+    /// Has a call served; waits for room if the queue is full. For what was begun already and is bounded elsewhere.
+    ///
+    /// # Errors
+    /// See [`Error`]; never [`Error::Full`].
+    pub async fn call_in_turn(&self, item: W::Item) -> Result<W::Answer, Error> {
+        let (answer, answered) = oneshot::channel();
+        let call = Call { item, answer, since: Instant::now() };
+        self.calls.send(call).await.map_err(|_| Error::Broken)?;
+        answered.await.unwrap_or(Err(Error::Broken))
+    }
+}
+
+/// Serves batch after batch until the queue is closed and empty.
+async fn lane<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Call<W>>>>, settings: Settings) {
+    let mut calls = Vec::with_capacity(settings.largest);
+    loop {
+        if queue.lock().await.recv_many(&mut calls, settings.largest).await == 0 {
+            return;
+        }
+        let taken = Instant::now();
+        let (mut items, mut answers) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
+        // Whoever has gone away by now is not served; from here on everybody is.
+        for call in calls.drain(..).filter(|call| !call.answer.is_closed()) {
+            seconds("souk_batch_wait_seconds", settings.name, taken - call.since);
+            items.push(call.item);
+            answers.push(call.answer);
+        }
+        if items.is_empty() {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        metrics::histogram!("souk_batch_size", "queue" => settings.name).record(items.len() as f64);
+        let outcomes = serve(&work, Arc::new(items), settings.name).await;
+        seconds("souk_batch_service_seconds", settings.name, taken.elapsed());
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Nobody listens any more: it is done all the same.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+fn seconds(metric: &'static str, queue: &'static str, time: Duration) {
+    metrics::histogram!(metric, "queue" => queue).record(time.as_secs_f64());
+}
+
+/// Serves these items, in halves where they can not be served together.
+async fn serve<W: Work>(
+    work: &Arc<W>,
+    items: Arc<Vec<W::Item>>,
+    queue: &'static str,
+) -> Vec<Result<W::Answer, Error>> {
+    let mut outcomes = Vec::with_capacity(items.len());
+    // Parts still to be served, the first on top.
+    let mut parts = vec![0..items.len()];
+    while let Some(part) = parts.pop() {
+        let (worker, shared, range) = (Arc::clone(work), Arc::clone(&items), part.clone());
+        // In a task of its own, so that a panic ends neither the lane nor the neighbours.
+        let served = tokio::spawn(async move {
+            match &shared[range] {
+                [one] => worker.serve_one(one).await.map(|answer| vec![answer]),
+                many => worker.serve(many).await,
+            }
+        });
+        let failure = match served.await {
+            Ok(Ok(answers)) if answers.len() == part.len() => {
+                outcomes.extend(answers.into_iter().map(Ok));
+                continue;
+            }
+            Ok(Ok(_)) | Err(_) => Error::Broken,
+            Ok(Err(error)) => Error::Database(Arc::new(error)),
+        };
+        // A database that can not be reached will not serve the halves either.
+        if part.len() == 1 || failure.code().0 == Code::Unavailable {
+            tracing::warn!(queue, calls = part.len(), error = ?failure, "calls could not be served");
+            metrics::counter!("souk_batch_failed_total", "queue" => queue).increment(part.len() as u64);
+            outcomes.extend(part.map(|_| Err(failure.clone())));
+        } else {
+            let middle = part.start + part.len() / 2;
+            parts.push(middle..part.end);
+            parts.push(part.start..middle);
+        }
+    }
+    outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as StdMutex;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Doubles numbers; 13 poisons its batch, 666 panics, and the first batch waits until it is let go.
+    #[derive(Default)]
+    struct Doubling {
+        batches: StdMutex<Vec<Vec<u32>>>,
+        gate: Option<Arc<Notify>>,
+        unreachable: bool,
+    }
+
+    #[async_trait]
+    impl Work for Arc<Doubling> {
+        type Item = u32;
+        type Answer = u32;
+
+        async fn serve(&self, items: &[u32]) -> Result<Vec<u32>, sqlx::Error> {
+            let first = {
+                let mut batches = self.batches.lock().unwrap();
+                batches.push(items.to_vec());
+                batches.len() == 1
+            };
+            if let (true, Some(gate)) = (first, &self.gate) {
+                gate.notified().await;
+            }
+            if self.unreachable {
+                return Err(sqlx::Error::PoolClosed);
+            }
+            assert!(!items.contains(&666), "the number of the beast");
+            if items.contains(&13) {
+                return Err(sqlx::Error::RowNotFound);
+            }
+            Ok(items.iter().map(|item| item * 2).collect())
+        }
+    }
+
+    fn settings(waiting: usize) -> Settings {
+        Settings { waiting, ..Settings::named("test") }
+    }
+
+    /// Lets everything run that can.
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A queue whose first batch, a single 1, is held until the gate opens.
+    async fn held(waiting: usize) -> (Arc<Doubling>, Arc<Notify>, Arc<Batch<Arc<Doubling>>>) {
+        let gate = Arc::new(Notify::new());
+        let work = Arc::new(Doubling { gate: Some(Arc::clone(&gate)), ..Doubling::default() });
+        let batch = Arc::new(Batch::open(Arc::clone(&work), settings(waiting)));
+        let first = Arc::clone(&batch);
+        tokio::spawn(async move { first.call(1).await });
+        settle().await;
+        (work, gate, batch)
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_served_together_in_the_order_of_coming() {
+        let (work, gate, batch) = held(100).await;
+        let calls: Vec<_> = (2..=5)
+            .map(|number| {
+                let batch = Arc::clone(&batch);
+                tokio::spawn(async move { batch.call(number).await.unwrap() })
+            })
+            .collect();
+        settle().await;
+        gate.notify_one();
+        for (call, number) in calls.into_iter().zip(2..) {
+            assert_eq!(call.await.unwrap(), number * 2);
+        }
+        assert_eq!(*work.batches.lock().unwrap(), [vec![1], vec![2, 3, 4, 5]]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_holds_what_it_has() {
+        let (_, gate, batch) = held(2).await;
+        let waiting: Vec<_> = (2..=3)
+            .map(|number| {
+                let batch = Arc::clone(&batch);
+                tokio::spawn(async move { batch.call(number).await })
+            })
+            .collect();
+        settle().await;
+        assert!(matches!(batch.call(4).await, Err(Error::Full)));
+        let patient = Arc::clone(&batch);
+        let patient = tokio::spawn(async move { patient.call_in_turn(5).await });
+        settle().await;
+        gate.notify_one();
+        for call in waiting {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(patient.await.unwrap().unwrap(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_went_away_in_time_is_not_served() {
+        let (work, gate, batch) = held(100).await;
+        for number in [2, 3] {
+            let batch = Arc::clone(&batch);
+            let call = tokio::spawn(async move { batch.call(number).await });
+            settle().await;
+            if number == 2 {
+                call.abort();
+            }
+        }
+        settle().await;
+        gate.notify_one();
+        batch.call(4).await.unwrap();
+        assert!(!work.batches.lock().unwrap().concat().contains(&2));
+        assert!(work.batches.lock().unwrap().concat().contains(&3));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_goes_away_later_is_served_all_the_same() {
+        let (work, gate, batch) = held(100).await;
+        // The first call is taken, and its caller gone; its batch ends all the same and the next one begins.
+        gate.notify_one();
+        assert_eq!(batch.call(7).await.unwrap(), 14);
+        assert_eq!(work.batches.lock().unwrap()[0], [1]);
+    }
+
+    #[tokio::test]
+    async fn the_poisoned_call_fails_alone() {
+        for poison in [13, 666] {
+            let (_, gate, batch) = held(100).await;
+            let calls: Vec<_> = [2, 3, poison, 5, 6]
+                .map(|number| {
+                    let batch = Arc::clone(&batch);
+                    tokio::spawn(async move { (number, batch.call(number).await) })
+                })
+                .into();
+            settle().await;
+            gate.notify_one();
+            for call in calls {
+                let (number, outcome) = call.await.unwrap();
+                match outcome {
+                    Ok(answer) => assert_eq!(answer, number * 2),
+                    Err(_) => assert_eq!(number, poison),
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn halves_are_not_tried_on_a_database_that_is_gone() {
+        let gate = Arc::new(Notify::new());
+        let work =
+            Arc::new(Doubling { gate: Some(Arc::clone(&gate)), unreachable: true, ..Doubling::default() });
+        let batch = Arc::new(Batch::open(Arc::clone(&work), settings(100)));
+        let calls: Vec<_> = (0..9)
+            .map(|number| {
+                let batch = Arc::clone(&batch);
+                tokio::spawn(async move { batch.call(number).await })
+            })
+            .collect();
+        settle().await;
+        gate.notify_one();
+        for call in calls {
+            assert!(matches!(call.await.unwrap(), Err(Error::Database(_))));
+        }
+        assert_eq!(work.batches.lock().unwrap().len(), 1, "all nine were asked for once");
+    }
+}
