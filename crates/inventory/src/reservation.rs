@@ -21,6 +21,7 @@ pub struct Line {
     pub variant_id: VariantId,
     /// How many units.
     pub quantity: Quantity,
+    pub limit: Option<crate::Limit>,
 }
 
 /// Where a reservation is in its life.

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use catalog::{Offer, ProductId, StoreRef, VariantId};
 use identity::{Actor, UserId};
 use inventory::Shortage;
+use platform::id::uuids;
 use platform::{Currency, Detail, Money, Quantity, Secret, Slug};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::error::{price_changed, unavailable};
-use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, Parts};
+use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, OrderState, Parts};
 
 /// What a buyer means to buy.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -93,9 +96,17 @@ pub(crate) struct CartRow {
     pub(crate) updated_at: OffsetDateTime,
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) token_hash: Vec<u8>,
+    pub(crate) user_id: Option<UserId>,
 }
 
 impl CartRow {
+    /// Whether it is the actor's account's, or they hold its token.
+    pub(crate) fn is_of(&self, actor: &Actor) -> bool {
+        actor.is_system()
+            || actor.cart_token_hash().is_some_and(|hash| hash[..] == self.token_hash[..])
+            || (self.user_id.is_some() && self.user_id == actor.user_id())
+    }
+
     pub(crate) fn currency(&self) -> Option<Currency> {
         self.currency.as_deref().and_then(|code| code.parse().ok())
     }
@@ -103,8 +114,7 @@ impl CartRow {
     /// Refuses a cart that can not be changed or checked out.
     pub(crate) fn check_open(&self, now: OffsetDateTime) -> Result<(), Error> {
         match (self.order_id, self.completed_at) {
-            (Some(order), Some(_)) => Err(Error::CartCompleted(order)),
-            (Some(order), None) => Err(Error::CheckoutRunning(order)),
+            (Some(order), _) => Err(Error::CartCompleted(order)),
             _ if self.expires_at <= now => Err(Error::CartExpired),
             _ => Ok(()),
         }
@@ -153,7 +163,7 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
     let row = sqlx::query_as!(
         CartRow,
         r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
-                  updated_at, expires_at, token_hash
+                  updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
            FROM orders.carts WHERE id = $1 AND (token_hash = $2 OR user_id = $3 OR $4)"#,
         id.uuid(),
         actor.cart_token_hash(),
@@ -163,6 +173,38 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
     .fetch_optional(parts.database.pool())
     .await?;
     row.ok_or(Error::CartNotFound)
+}
+
+/// Those of these carts that there are: by their ids, and by the hashes of their tokens.
+pub(crate) async fn find_all(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    token_hashes: &[Vec<u8>],
+) -> Result<Vec<CartRow>, sqlx::Error> {
+    sqlx::query_as!(
+        CartRow,
+        r#"SELECT id AS "id!: CartId", currency, version AS "version!", order_id AS "order_id: OrderId", completed_at,
+                  created_at AS "created_at!", updated_at AS "updated_at!", expires_at AS "expires_at!",
+                  token_hash AS "token_hash!", user_id AS "user_id: UserId"
+           FROM (SELECT * FROM orders.carts WHERE id = ANY($1)
+                 UNION ALL SELECT * FROM orders.carts WHERE token_hash = ANY($2)) AS found"#,
+        ids,
+        token_hashes,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Says of a cart that was ordered whether its purchase is still under way.
+pub(crate) async fn explain(parts: &Parts, error: Error) -> Error {
+    let Error::CartCompleted(order) = error else { return error };
+    let state = sqlx::query_scalar!("SELECT state FROM orders.orders WHERE id = $1", order.uuid())
+        .fetch_optional(parts.database.pool())
+        .await;
+    match state {
+        Ok(Some(state)) if state == OrderState::Pending.as_str() => Error::CheckoutRunning(order),
+        _ => error,
+    }
 }
 
 /// The open cart of an account, opened if there is none. One that has expired is not used again.
@@ -246,6 +288,33 @@ pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Err
     )
     .fetch_all(parts.database.pool())
     .await?)
+}
+
+/// The lines of these carts, each cart's in the order they were put in.
+pub(crate) async fn lines_of_all(
+    connection: &mut PgConnection,
+    carts: &[CartId],
+) -> Result<HashMap<CartId, Vec<LineRow>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT cart_id AS "cart_id: CartId", id AS "id: CartLineId", variant_id AS "variant_id: VariantId", title,
+                  quantity, unit_price
+           FROM orders.cart_lines WHERE cart_id = ANY($1) ORDER BY added_at, id"#,
+        &uuids(carts),
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut lines: HashMap<CartId, Vec<LineRow>> = HashMap::with_capacity(carts.len());
+    for row in rows {
+        let line = LineRow {
+            id: row.id,
+            variant_id: row.variant_id,
+            title: row.title,
+            quantity: row.quantity,
+            unit_price: row.unit_price,
+        };
+        lines.entry(row.cart_id).or_default().push(line);
+    }
+    Ok(lines)
 }
 
 /// What the catalogue and the inventory say of these lines now.

@@ -1,12 +1,12 @@
 //! Putting things into a cart and taking them out.
 
 use catalog::{Offer, VariantId};
-use identity::Actor;
+use identity::{Actor, UserId};
 use inventory::Shortage;
 use platform::{Quantity, Secret, Tx};
 
 use crate::cart::{self, Cart, CartRow};
-use crate::idempotency::{self, Claim, Known, Outcome};
+use crate::idempotency::{self, Claim, Known};
 use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, Parts};
 
 /// The cart after something was put into it.
@@ -30,9 +30,9 @@ pub(crate) async fn add(
     key: Option<IdempotencyKey>,
 ) -> Result<Added, Error> {
     let row = cart::authorized(parts, actor, id).await?;
-    let claim = key.as_ref().map(|key| Claim::new(id.uuid(), key, "add_item", &(variant, quantity)));
-    if let Some(claim) = &claim
-        && let Known::Answered(Outcome::Done(())) = idempotency::look(&parts.database, claim).await?
+    let print = idempotency::fingerprint("add_item", &(variant, quantity));
+    if let Some(key) = &key
+        && idempotency::look(&parts.database, id.uuid(), key, &print).await? != Known::Free
     {
         return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
     }
@@ -47,14 +47,14 @@ pub(crate) async fn add(
         .map_or(0, |line| line.quantity);
     check_stock(parts, variant, i64::from(there) + i64::from(quantity)).await?;
     let mut tx = parts.database.begin().await?;
-    if let Some(claim) = &claim {
-        if !idempotency::claim(&mut tx, claim, None, parts.sources.now()).await? {
+    if let Some(key) = &key {
+        let claim = Claim::of_work(id.uuid(), key, &print);
+        if !idempotency::claim(&mut tx, &claim, parts.sources.now()).await? {
             // A duplicate that ran at the same time has done it, or something else was done under this key.
             drop(tx);
-            idempotency::look::<()>(&parts.database, claim).await?;
+            idempotency::look(&parts.database, id.uuid(), key, &print).await?;
             return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
         }
-        idempotency::answer(&mut tx, claim, &()).await?;
     }
     let row = lock(parts, &mut tx, id).await?;
     match row.currency() {
@@ -185,7 +185,7 @@ async fn lock(parts: &Parts, tx: &mut Tx, id: CartId) -> Result<CartRow, Error> 
     let row = sqlx::query_as!(
         CartRow,
         r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
-                  updated_at, expires_at, token_hash
+                  updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
            FROM orders.carts WHERE id = $1 FOR UPDATE"#,
         id.uuid(),
     )

@@ -1,22 +1,24 @@
-//! Checkout: from a cart to a written order. What follows is in [`crate::completion`].
+//! Checkout: from a cart to a written order ([`crate::place`]), and the answer to whoever asked. What follows is in
+//! [`crate::completion`].
 
-use catalog::{Offer, VariantId};
-use identity::{Actor, UserId};
+use std::sync::{Arc, Mutex};
+
+use identity::Actor;
 use payments::PaymentToken;
-use platform::{Code, Email, Money};
+use platform::Email;
+use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::cart::{self, CartRow, LineRow};
-use crate::completion::complete;
-use crate::events::OrderPlaced;
-use crate::idempotency::{self, Claim, Known, Outcome};
-use crate::{Address, CartId, Error, Failure, IdempotencyKey, Order, OrderId, Parts};
+use crate::completion::Outcome;
+use crate::idempotency::{self, Known, fingerprint};
+use crate::place::{Placed, Placing};
+use crate::{Address, CartId, Error, IdempotencyKey, Order, OrderId, OrderState, Service, cart, order};
 
 /// What a buyer sends to buy a cart.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    /// The cart.
-    pub cart_id: CartId,
+    /// The cart; none: the basket that the actor uses.
+    pub cart_id: Option<CartId>,
     /// The client's name for this attempt.
     pub key: IdempotencyKey,
     /// Whom to write to.
@@ -29,6 +31,13 @@ pub struct Checkout {
     pub token: Option<PaymentToken>,
 }
 
+impl Checkout {
+    fn fingerprint(&self) -> Vec<u8> {
+        let input = (&self.email, &self.shipping_address, &self.billing_address, &self.token);
+        fingerprint("checkout", &input)
+    }
+}
+
 /// The answer to a request that may have been sent before.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -38,190 +47,155 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-pub(crate) async fn checkout(parts: &Parts, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
-    let row = cart::authorized(parts, actor, checkout.cart_id).await?;
-    let input = (&checkout.email, &checkout.shipping_address, &checkout.billing_address, &checkout.token);
-    let claim = Claim::new(checkout.cart_id.uuid(), &checkout.key, "checkout", &input);
-    match idempotency::look(&parts.database, &claim).await? {
-        Known::Free => {}
-        known => return wait_for_duplicate(parts, &claim, known).await,
-    }
-    row.check_open(parts.sources.now())?;
-    if let Some(token) = &checkout.token {
-        parts.payments.check(token)?;
-    }
-    let lines = cart::lines(parts, row.id).await?;
-    let priced = price(parts, &row, &lines).await?;
-    match place(parts, actor, &row, &checkout, &claim, &priced).await? {
-        Some(order) => answer(parts, order).await,
-        None => wait_for_duplicate(parts, &claim, Known::Running).await,
+/// An order that is written, and goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The order.
+    pub order_id: OrderId,
+    /// Whether this is a repetition.
+    pub replayed: bool,
+}
+
+/// Buys a cart and waits for what becomes of it.
+pub(crate) async fn checkout(service: &Service, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
+    let (key, print) = (checkout.key.clone(), checkout.fingerprint());
+    match place(service, actor, checkout, print.clone()).await? {
+        Placed::Written(order, end) => answer(order, end).await,
+        Placed::Duplicate(cart) => replay(service, actor, cart, &key, &print).await,
     }
 }
 
-/// Carries a written order to its end and answers with it.
-pub(crate) async fn answer(parts: &Parts, order: OrderId) -> Result<Answer, Error> {
-    match complete(parts, order).await {
-        Ok(Outcome::Done(order)) => Ok(Answer { order, replayed: false }),
-        Ok(Outcome::Failed(failure)) => Err(Error::Failed { failure, replayed: false }),
-        Err(error) => {
+/// Buys a cart; comes back as soon as the order is written.
+pub(crate) async fn accept(service: &Service, actor: &Actor, checkout: Checkout) -> Result<Accepted, Error> {
+    let (key, print) = (checkout.key.clone(), checkout.fingerprint());
+    match place(service, actor, checkout, print.clone()).await? {
+        Placed::Written(order_id, _) => Ok(Accepted { order_id, replayed: false }),
+        Placed::Duplicate(cart) => {
+            let (order_id, _) = known(service, actor, cart, &key, &print).await?;
+            Ok(Accepted { order_id, replayed: true })
+        }
+    }
+}
+
+async fn place(
+    service: &Service,
+    actor: &Actor,
+    checkout: Checkout,
+    fingerprint: Vec<u8>,
+) -> Result<Placed, Error> {
+    let parts = &service.parts;
+    let permit = Arc::clone(&service.under_way).try_acquire_owned().map_err(|_| Error::Busy)?;
+    let cart = match checkout.cart_id {
+        Some(cart) => Some(cart),
+        // A guest has the one cart that their token opens; an account may have several.
+        None if actor.user_id().is_some() => {
+            Some(cart::basket(parts, actor, Some(&checkout.key)).await?.ok_or(Error::CartNotFound)?)
+        }
+        None if actor.cart_token_hash().is_none() => return Err(Error::CartNotFound),
+        None => None,
+    };
+    let placing = Placing {
+        actor: actor.clone(),
+        cart,
+        fingerprint,
+        order: parts.sources.id(),
+        payment: checkout.token.is_some().then(|| parts.sources.id()),
+        checkout,
+        permit: Mutex::new(Some(permit)),
+    };
+    match service.placing.call(placing).await? {
+        Err(error) => Err(cart::explain(parts, error).await),
+        Ok(placed) => Ok(placed),
+    }
+}
+
+/// The answer to whoever had an order carried to its end.
+pub(crate) async fn answer(
+    order: OrderId,
+    end: oneshot::Receiver<Result<Outcome, Error>>,
+) -> Result<Answer, Error> {
+    match end.await {
+        Ok(Ok(Outcome::Done(order))) => Ok(Answer { order, replayed: false }),
+        Ok(Ok(Outcome::Failed(failure))) => Err(Error::Failed { failure, replayed: false }),
+        Ok(Err(error)) => {
             tracing::warn!(%order, %error, "a purchase could not be carried to its end; recovery takes it up");
             Err(Error::Unfinished(order))
         }
+        // Its task broke down.
+        Err(_) => Err(Error::Unfinished(order)),
     }
 }
 
-/// Answers like the request that had the key first, once that is answered.
-pub(crate) async fn wait_for_duplicate(
-    parts: &Parts,
-    claim: &Claim<'_>,
-    mut known: Known<Order>,
+/// The order that is worked on under a key, and its version when that began.
+async fn known(
+    service: &Service,
+    actor: &Actor,
+    cart: CartId,
+    key: &IdempotencyKey,
+    fingerprint: &[u8],
+) -> Result<(OrderId, i32), Error> {
+    let parts = &service.parts;
+    match idempotency::look(&parts.database, cart.uuid(), key, fingerprint).await? {
+        Known::Order(order, version) => Ok((order, version)),
+        Known::Done => Err(Error::KeyReused),
+        Known::Free => {
+            // Not a repetition: somebody else bought the cart or changed it at the same moment.
+            let row = cart::authorized(parts, actor, cart).await?;
+            let error = row.check_open(parts.sources.now()).err().unwrap_or(Error::CartChanged);
+            Err(cart::explain(parts, error).await)
+        }
+    }
+}
+
+async fn replay(
+    service: &Service,
+    actor: &Actor,
+    cart: CartId,
+    key: &IdempotencyKey,
+    fingerprint: &[u8],
 ) -> Result<Answer, Error> {
+    let (order, version) = known(service, actor, cart, key, fingerprint).await?;
+    wait_for_rest(service, order, version).await
+}
+
+/// Answers like the request that began to carry the order on at this version, once it has come to rest.
+pub(crate) async fn wait_for_rest(service: &Service, order: OrderId, version: i32) -> Result<Answer, Error> {
+    let parts = &service.parts;
     let give_up = Instant::now() + parts.settings.duplicate_wait;
     let mut pause = Duration::from_millis(5);
     loop {
-        match known {
-            Known::Answered(Outcome::Done(order)) => return Ok(Answer { order, replayed: true }),
-            Known::Answered(Outcome::Failed(failure)) => {
-                return Err(Error::Failed { failure, replayed: true });
-            }
-            Known::Running | Known::Free if Instant::now() >= give_up => return Err(Error::KeyInUse),
-            Known::Running | Known::Free => {}
+        if let Some((order, failure)) = order::as_it_rested(&parts.database, order, version).await? {
+            return match failure {
+                Some(failure) => Err(Error::Failed { failure, replayed: true }),
+                None => Ok(Answer { order, replayed: true }),
+            };
+        }
+        if Instant::now() >= give_up {
+            return Err(Error::KeyInUse);
         }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
-        known = idempotency::look(&parts.database, claim).await?;
     }
 }
 
-/// The lines of a cart that can be bought as they were shown.
-struct Priced {
-    lines: Vec<(Offer, LineRow, i64)>,
-    total: Money,
-}
-
-/// Refuses unless every line is on sale, in stock, and at the price that the buyer was shown.
-async fn price(parts: &Parts, row: &CartRow, lines: &[LineRow]) -> Result<Priced, Error> {
-    let currency = row.currency().ok_or(Error::CartEmpty)?;
-    if lines.is_empty() {
-        return Err(Error::CartEmpty);
+/// Calls an order off that awaits payment.
+pub(crate) async fn cancel(service: &Service, actor: &Actor, id: OrderId) -> Result<Order, Error> {
+    let parts = &service.parts;
+    order::authorize(parts, actor, id).await?;
+    let order = order::load(&parts.database, id).await?;
+    if order.status == OrderState::Cancelled {
+        return Ok(order);
     }
-    let (mut offers, stock) = cart::offers(parts, lines).await?;
-    let mut details = Vec::new();
-    for (place, line) in lines.iter().enumerate() {
-        let available = stock.get(&line.variant_id).copied().unwrap_or(0);
-        details.extend(cart::notes(place, line, offers.get(&line.variant_id), available));
+    if order.status != OrderState::AwaitingPayment {
+        return Err(Error::WrongState(order.status));
     }
-    if !details.is_empty() {
-        return Err(Error::Changed(changed(details)));
+    let kind = crate::OrderEventKind::Cancelled;
+    let settling = crate::settle::Settling::new(order, kind, None, None, None, parts.sources.now())?;
+    let cancelled = Arc::clone(&settling.order);
+    if !parts.settling.call_in_turn(settling).await? {
+        return Err(Error::WrongState(order::load(&parts.database, id).await?.status));
     }
-    let mut total = Money::zero(currency);
-    let mut priced = Vec::with_capacity(lines.len());
-    for line in lines {
-        let offer = offers.remove(&line.variant_id).ok_or(Error::ItemUnavailable(line.variant_id))?;
-        let quantity = cart::quantity(line)?;
-        let sum = offer.price.checked_mul(i64::from(quantity)).ok_or(Error::TotalTooLarge)?;
-        total = total.checked_add(sum).ok_or(Error::TotalTooLarge)?;
-        priced.push((offer, LineRow { title: line.title.clone(), ..*line }, sum.amount));
-    }
-    Ok(Priced { lines: priced, total })
-}
-
-/// The gravest of the changes names the failure; the details tell of all.
-fn changed(details: Vec<platform::Detail>) -> Failure {
-    let has = |code: &str| details.iter().any(|detail| detail.code == code);
-    let (reason, message) = if has("unavailable") {
-        ("orders/item_unavailable", "something in the cart is no longer on sale")
-    } else if has("out_of_stock") {
-        ("inventory/out_of_stock", "not enough in stock")
-    } else {
-        (
-            "orders/price_changed",
-            "a price changed since it was put into the cart; set the line's quantity to accept it",
-        )
-    };
-    Failure { code: Code::Conflict, reason: reason.to_owned(), message: message.to_owned(), details }
-}
-
-/// Writes the order as pending. `None` when a duplicate of this request did so.
-async fn place(
-    parts: &Parts,
-    actor: &Actor,
-    row: &CartRow,
-    checkout: &Checkout,
-    claim: &Claim<'_>,
-    priced: &Priced,
-) -> Result<Option<OrderId>, Error> {
-    let (id, now) = (parts.sources.id::<Order>(), parts.sources.now());
-    let mut tx = parts.database.begin().await?;
-    if !idempotency::claim(&mut tx, claim, Some(id), now).await? {
-        return Ok(None);
-    }
-    let taken = sqlx::query!(
-        "UPDATE orders.carts SET order_id = $2, updated_at = $4
-         WHERE id = $1 AND version = $3 AND order_id IS NULL",
-        row.id.uuid(),
-        id.uuid(),
-        row.version,
-        now,
-    )
-    .execute(&mut *tx)
-    .await?;
-    if taken.rows_affected() == 0 {
-        drop(tx);
-        let row = cart::authorized(parts, &Actor::system(), row.id).await?;
-        return Err(row.check_open(now).err().unwrap_or(Error::CartChanged));
-    }
-    sqlx::query!(
-        "INSERT INTO orders.orders (id, number, source, state, currency, total, placed_at, updated_at, cart_id,
-             token_hash, email, shipping_address, billing_address, payment_token, payment_attempt, payment_id,
-             deadline_at, user_id)
-         VALUES ($1, nextval('orders.order_number')::text, 'checkout', 'pending', $2, $3, $4, $4, $5, $6, $7, $8, $9,
-             $10, $11, $12, $13, $14)",
-        id.uuid(),
-        priced.total.currency.code(),
-        priced.total.amount,
-        now,
-        row.id.uuid(),
-        row.token_hash,
-        checkout.email.as_str(),
-        platform::database::json(&checkout.shipping_address),
-        checkout.billing_address.as_ref().map(platform::database::json),
-        checkout.token.as_ref().map(PaymentToken::as_str),
-        i32::from(checkout.token.is_some()),
-        checkout.token.is_some().then(|| parts.sources.id::<payments::Payment>().uuid()),
-        now + parts.settings.step_deadline,
-        actor.user_id().map(UserId::uuid),
-    )
-    .execute(&mut *tx)
-    .await?;
-    insert_lines(&mut tx, id, priced).await?;
-    tx.publish(&OrderPlaced { order_id: id, total: priced.total });
-    tx.commit(now).await?;
-    metrics::counter!("souk_orders_placed_total").increment(1);
-    Ok(Some(id))
-}
-
-async fn insert_lines(tx: &mut platform::Tx, id: OrderId, priced: &Priced) -> Result<(), Error> {
-    let lines = &priced.lines;
-    let variants: Vec<VariantId> = lines.iter().map(|(offer, ..)| offer.variant_id).collect();
-    sqlx::query!(
-        "INSERT INTO orders.order_lines (order_id, position, store_id, product_id, variant_id, sku, title, variant_title,
-             quantity, unit_price, total)
-         SELECT $1, line.* FROM unnest($2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-             $9::int[], $10::bigint[], $11::bigint[]) AS line",
-        id.uuid(),
-        &(1..).take(lines.len()).collect::<Vec<i32>>(),
-        &lines.iter().map(|(offer, ..)| offer.store.id.uuid()).collect::<Vec<_>>(),
-        &lines.iter().map(|(offer, ..)| offer.product_id.uuid()).collect::<Vec<_>>(),
-        &platform::id::uuids(&variants),
-        &lines.iter().map(|(offer, ..)| offer.sku.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &lines.iter().map(|(offer, ..)| offer.title.clone()).collect::<Vec<_>>(),
-        &lines.iter().map(|(offer, ..)| offer.variant_title.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &lines.iter().map(|(_, line, _)| line.quantity).collect::<Vec<_>>(),
-        &lines.iter().map(|(offer, ..)| offer.price.amount).collect::<Vec<_>>(),
-        &lines.iter().map(|(.., sum)| *sum).collect::<Vec<_>>(),
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    // Should this fail, the hold ends by itself at its time.
+    parts.inventory.release(inventory::ReservationId::from(id.uuid())).await?;
+    Ok(Arc::unwrap_or_clone(cancelled))
 }

@@ -1,235 +1,209 @@
-//! The one completion path: the waiting endpoint, a later payment and the recovery job all enter
+//! The one completion path: waiting and asynchronous checkout, a later payment and the recovery job all enter
 //! [`complete`]. Each step is an idempotent command, so that whoever comes second changes nothing; a crash
-//! between any two leaves an order that is `pending` and past its deadline, for [`recover`] to take up.
+//! between any two leaves an order that is `pending` and past its deadline, for [`crate::recovery`] to take up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use catalog::VariantId;
-use inventory::{Line, ReservationId};
-use payments::{PaymentId, PaymentState, PaymentToken};
-use platform::{Currency, Money, Quantity};
+use identity::UserId;
+use inventory::{BuyerKey, Limit, Line, Reserve, ReservationId};
+use payments::{Charge, PaymentId, PaymentState, PaymentToken};
+use platform::{Quantity, fault};
 use time::OffsetDateTime;
 
-use crate::events::OrderSettled;
-use crate::idempotency::{self, Outcome};
-use crate::order::load_in;
-use crate::{Error, Failure, Order, OrderId, OrderState, Parts};
+use crate::settle::Settling;
+use crate::{Error, Failure, Order, OrderEventKind, OrderId, OrderState, Parts, order, sub_order};
 
-/// How many orders one round of recovery takes up.
-const RECOVERY_BATCH: i64 = 50;
-
-/// What is needed to carry an order on.
-struct Work {
-    id: OrderId,
-    state: OrderState,
-    total: Money,
-    token: Option<PaymentToken>,
-    payment: Option<PaymentId>,
-    attempt: i32,
-    hold_expires_at: Option<OffsetDateTime>,
-    failure: Option<Failure>,
+/// A pending order, with what is needed to carry it on.
+pub(crate) struct Purchase {
+    /// As it stands.
+    pub(crate) order: Order,
+    pub(crate) user: Option<UserId>,
+    /// The payment of the attempt that runs. Without one the order will await payment.
+    pub(crate) payment: Option<(PaymentId, PaymentToken)>,
+    /// How many of a product one buyer may have, where there is a limit.
+    pub(crate) limits: HashMap<VariantId, Limit>,
+    /// Until when it holds its stock, if it awaited payment before.
+    pub(crate) hold_expires_at: Option<OffsetDateTime>,
 }
 
 /// How an attempt to carry an order on ends.
 struct End {
-    state: OrderState,
+    kind: OrderEventKind,
     failure: Option<Failure>,
+    /// Until when the stock is held.
+    hold: Option<OffsetDateTime>,
 }
 
-/// Carries a pending order to where it comes to rest, and answers the key it was sent under.
-pub(crate) async fn complete(parts: &Parts, id: OrderId) -> Result<Outcome<Order>, Error> {
-    let work = load_work(parts, id).await?;
-    if work.state != OrderState::Pending {
-        return rest(parts, &work).await;
+impl End {
+    const fn paid() -> Self {
+        Self { kind: OrderEventKind::Paid, failure: None, hold: None }
     }
-    let end = carry_on(parts, &work).await?;
-    finish(parts, &work, end).await
+
+    const fn given_up(kind: OrderEventKind, failure: Failure) -> Self {
+        Self { kind, failure: Some(failure), hold: None }
+    }
+
+    const fn awaits_payment(hold: OffsetDateTime, failure: Option<Failure>) -> Self {
+        Self { kind: OrderEventKind::AwaitingPayment, failure, hold: Some(hold) }
+    }
 }
 
-async fn carry_on(parts: &Parts, work: &Work) -> Result<End, Error> {
-    let reservation = ReservationId::from(work.id.uuid());
-    if work.token.is_none() && work.hold_expires_at.is_some_and(|until| until <= parts.sources.now()) {
-        parts.inventory.release(reservation).await?;
-        return Ok(End { state: OrderState::Expired, failure: Some(Failure::expired()) });
-    }
-    match parts.inventory.reserve(reservation, &lines(parts, work.id).await?).await {
+/// What a purchase came to.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// The order is paid, or awaits payment.
+    Done(Order),
+    /// It was given up, or the attempt to pay failed.
+    Failed(Failure),
+}
+
+/// Carries a pending order to where it comes to rest.
+pub(crate) async fn complete(parts: &Parts, purchase: Purchase) -> Result<Outcome, Error> {
+    let end = carry_on(parts, &purchase).await?;
+    finish(parts, purchase, end).await
+}
+
+async fn carry_on(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
+    let reservation = ReservationId::from(purchase.order.id.uuid());
+    let first_hold = purchase.order.placed_at + parts.settings.payment_hold;
+    match hold_stock(parts, purchase, reservation, first_hold).await {
         Ok(()) => {}
         Err(inventory::Error::OutOfStock(shortages)) => {
-            return Ok(End { state: OrderState::Rejected, failure: Some(Failure::out_of_stock(&shortages)) });
+            return Ok(End::given_up(OrderEventKind::Rejected, Failure::out_of_stock(&shortages)));
         }
-        Err(inventory::Error::Released) => return after_release(parts, work).await,
+        Err(inventory::Error::PurchaseLimit(excess)) => {
+            return Ok(End::given_up(OrderEventKind::Rejected, Failure::over_limit(&excess)));
+        }
+        Err(inventory::Error::Released) => return after_release(parts, purchase).await,
         Err(error) => return Err(error.into()),
     }
-    let (Some(token), Some(payment)) = (&work.token, work.payment) else {
-        return Ok(End { state: OrderState::AwaitingPayment, failure: None });
+    let Some((payment, token)) = &purchase.payment else {
+        return Ok(End::awaits_payment(first_hold, None));
     };
-    match parts.payments.charge(payment, work.total, token).await?.state {
+    let charge =
+        Charge { id: *payment, order: purchase.order.id.uuid(), amount: purchase.order.total, token };
+    match parts.payments.charge(charge).await?.state {
         PaymentState::Succeeded => {
             parts.inventory.sell(reservation).await?;
-            Ok(End { state: OrderState::Paid, failure: None })
+            Ok(End::paid())
         }
-        PaymentState::Declined(code)
-            if work.hold_expires_at.is_some_and(|until| until > parts.sources.now()) =>
-        {
-            Ok(End { state: OrderState::AwaitingPayment, failure: Some(Failure::declined(code)) })
-        }
-        PaymentState::Declined(code) => {
-            parts.inventory.release(reservation).await?;
-            Ok(End { state: OrderState::Rejected, failure: Some(Failure::declined(code)) })
-        }
+        PaymentState::Declined(code) => match purchase.hold_expires_at {
+            Some(until) if until > parts.sources.now() => {
+                parts.inventory.extend(reservation, Some(until)).await?;
+                Ok(End::awaits_payment(until, Some(Failure::declined(code))))
+            }
+            _ => {
+                parts.inventory.release(reservation).await?;
+                Ok(End::given_up(OrderEventKind::Rejected, Failure::declined(code)))
+            }
+        },
         PaymentState::Created => Err(payments::Error::ProviderUnavailable.into()),
     }
 }
 
-/// An earlier run gave the stock back and crashed before it could say so. It only does that when the
-/// payment was declined.
-async fn after_release(parts: &Parts, work: &Work) -> Result<End, Error> {
-    let payment = match work.payment {
-        Some(id) => parts.payments.payments(&[id]).await?.remove(&id),
+/// Speaks for the stock. While a payment runs the hold has no end, so that nothing is paid that is not there; an order
+/// that awaits its payment holds its stock for a while.
+async fn hold_stock(
+    parts: &Parts,
+    purchase: &Purchase,
+    id: ReservationId,
+    first_hold: OffsetDateTime,
+) -> Result<(), inventory::Error> {
+    if purchase.hold_expires_at.is_some() {
+        return parts.inventory.extend(id, None).await;
+    }
+    let order = &purchase.order;
+    let lines = order.lines.iter().filter_map(|line| {
+        let quantity = Quantity::try_from(i64::from(line.quantity)).ok()?;
+        Some(Line { limit: purchase.limits.get(&line.variant_id).copied(), ..Line::new(line.variant_id, quantity) })
+    });
+    let buyers = purchase
+        .user
+        .map(BuyerKey::of_user)
+        .into_iter()
+        .chain(order.email.as_ref().map(BuyerKey::of_email))
+        .collect();
+    parts
+        .inventory
+        .reserve(Reserve {
+            id,
+            lines: lines.collect(),
+            buyers,
+            destination: order.shipping_address.as_ref().map(|address| address.country.clone()),
+            expires_at: purchase.payment.is_none().then_some(first_hold),
+        })
+        .await
+}
+
+/// The stock was given back: by an earlier run that crashed before it could say so, which it only does when the payment
+/// was declined; or because nobody paid in time.
+async fn after_release(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
+    let payment = match &purchase.payment {
+        Some((id, _)) => parts.payments.payments(&[*id]).await?.remove(id),
         None => None,
     };
     match payment.map(|payment| payment.state) {
         Some(PaymentState::Declined(code)) => {
-            Ok(End { state: OrderState::Rejected, failure: Some(Failure::declined(code)) })
+            Ok(End::given_up(OrderEventKind::Rejected, Failure::declined(code)))
         }
-        None => Ok(End { state: OrderState::Rejected, failure: Some(Failure::reservation_lost()) }),
+        None if purchase.hold_expires_at.is_some() || purchase.payment.is_none() => {
+            Ok(End::given_up(OrderEventKind::Expired, Failure::expired()))
+        }
+        None => Ok(End::given_up(OrderEventKind::Rejected, Failure::reservation_lost())),
         Some(PaymentState::Created | PaymentState::Succeeded) => {
-            tracing::error!(order = %work.id, "a payment stands although the stock was given back");
+            tracing::error!(order = %purchase.order.id, "a payment stands although the stock was given back");
             Err(inventory::Error::Released.into())
         }
     }
 }
 
-async fn load_work(parts: &Parts, id: OrderId) -> Result<Work, Error> {
-    let row = sqlx::query!(
-        r#"SELECT state, currency, total, payment_token, payment_id AS "payment_id: PaymentId", payment_attempt,
-                  hold_expires_at, failure AS "failure: sqlx::types::Json<Failure>"
-           FROM orders.orders WHERE id = $1 AND source = 'checkout'"#,
-        id.uuid(),
-    )
-    .fetch_optional(parts.database.pool())
-    .await?
-    .ok_or(Error::OrderNotFound)?;
-    let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Work {
-        id,
-        state: OrderState::of(&row.state),
-        total: Money::new(row.total, currency),
-        token: row.payment_token.as_deref().map(PaymentToken::presented),
-        payment: row.payment_id,
-        attempt: row.payment_attempt,
-        hold_expires_at: row.hold_expires_at,
-        failure: row.failure.map(|failure| failure.0),
-    })
-}
-
-async fn lines(parts: &Parts, id: OrderId) -> Result<Vec<Line>, Error> {
-    let rows = sqlx::query!(
-        r#"SELECT variant_id AS "variant_id: VariantId", quantity FROM orders.order_lines
-           WHERE order_id = $1 ORDER BY position"#,
-        id.uuid(),
-    )
-    .fetch_all(parts.database.pool())
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let quantity = Quantity::try_from(i64::from(row.quantity)).map_err(|_| Error::TooManyUnits)?;
-            Ok(Line::new(row.variant_id, quantity))
-        })
-        .collect()
-}
-
 /// Writes how the order came to rest; whoever writes first decides, the others read it.
-async fn finish(parts: &Parts, work: &Work, end: End) -> Result<Outcome<Order>, Error> {
-    let now = parts.sources.now();
-    let mut tx = parts.database.begin().await?;
-    let hold = (end.state == OrderState::AwaitingPayment && work.hold_expires_at.is_none())
-        .then(|| now + parts.settings.payment_hold);
-    let written = sqlx::query!(
-        "UPDATE orders.orders
-         SET state = $3, failure = $4, updated_at = $5::timestamptz, deadline_at = NULL, payment_token = NULL,
-             hold_expires_at = coalesce(hold_expires_at, $6), paid_at = CASE WHEN $3 = 'paid' THEN $5::timestamptz END
-         WHERE id = $1 AND state = 'pending' AND payment_attempt = $2",
-        work.id.uuid(),
-        work.attempt,
-        end.state.as_str(),
-        end.failure.as_ref().map(platform::database::json),
-        now,
-        hold,
-    )
-    .execute(&mut *tx)
-    .await?;
-    if written.rows_affected() == 0 {
-        drop(tx);
-        let settled = load_work(parts, work.id).await?;
-        if settled.attempt == work.attempt && settled.state != end.state {
-            let (found, ours) = (settled.state.as_str(), end.state.as_str());
-            tracing::error!(order = %work.id, found, ours, "two runs of one order came to different ends");
-        }
-        return rest(parts, &settled).await;
+async fn finish(parts: &Parts, purchase: Purchase, end: End) -> Result<Outcome, Error> {
+    let payment = purchase.payment.as_ref().map(|(id, _)| *id).filter(|_| end.kind == OrderEventKind::Paid);
+    let id = purchase.order.id;
+    let settling = Settling::new(purchase.order, end.kind, end.failure, end.hold, payment, parts.sources.now())?;
+    let order = Arc::clone(&settling.order);
+    let failure = settling.failure.clone();
+    if !parts.settling.call_in_turn(settling).await? {
+        return rest(parts, id).await;
     }
-    // A cart whose order came to nothing can be checked out again; any other is done with. If its account has begun
-    // another one meanwhile, it is no longer the account's: what was in it can be read in the order.
-    let open_again = matches!(end.state, OrderState::Rejected | OrderState::Expired);
-    sqlx::query!(
-        "UPDATE orders.carts c SET order_id = CASE WHEN $2 THEN NULL ELSE c.order_id END,
-             completed_at = CASE WHEN $2 THEN NULL ELSE $3::timestamptz END, updated_at = $3,
-             user_id = CASE WHEN NOT ($2 AND EXISTS (
-                 SELECT FROM orders.carts other
-                 WHERE other.user_id = c.user_id AND other.id <> c.id AND other.completed_at IS NULL)) THEN c.user_id END
-         FROM orders.orders o WHERE o.id = $1 AND c.id = o.cart_id AND c.order_id = $1",
-        work.id.uuid(),
-        open_again,
-        now,
-    )
-    .execute(&mut *tx)
-    .await?;
-    let order = load_in(&mut tx, work.id).await?;
-    let outcome = end.failure.map_or(Outcome::Done(order), Outcome::Failed);
-    idempotency::answer_order(&mut tx, work.id, &outcome).await?;
-    tx.publish(&OrderSettled { order_id: work.id, state: end.state });
-    tx.commit(now).await?;
-    metrics::counter!("souk_orders_settled_total", "state" => end.state.as_str()).increment(1);
-    Ok(outcome)
+    fault::point("orders.settle.answered");
+    Ok(failure.map_or_else(|| Outcome::Done(Arc::unwrap_or_clone(order)), Outcome::Failed))
 }
 
-/// The outcome of an order that came to rest.
-async fn rest(parts: &Parts, work: &Work) -> Result<Outcome<Order>, Error> {
-    match (&work.failure, work.state) {
+/// The outcome of an order that came to rest by somebody else's doing.
+async fn rest(parts: &Parts, id: OrderId) -> Result<Outcome, Error> {
+    let failure = sqlx::query_scalar!(
+        r#"SELECT failure AS "failure: sqlx::types::Json<Failure>" FROM orders.orders WHERE id = $1"#,
+        id.uuid(),
+    )
+    .fetch_one(parts.database.pool())
+    .await?;
+    let order = order::load(&parts.database, id).await?;
+    match (failure, order.status) {
         (_, OrderState::Pending) => Err(Error::KeyInUse),
-        (Some(failure), _) => Ok(Outcome::Failed(failure.clone())),
-        (None, _) => Ok(Outcome::Done(crate::order::load(&parts.database, work.id).await?)),
+        (Some(failure), _) => Ok(Outcome::Failed(failure.0)),
+        (None, _) => Ok(Outcome::Done(order)),
     }
 }
 
-/// Takes up orders past their deadline, and those whose buyers did not pay in time.
-pub(crate) async fn recover(parts: &Parts) -> Result<u64, Error> {
-    let now = parts.sources.now();
-    let deadline = now + parts.settings.step_deadline;
-    let ids = sqlx::query_scalar!(
-        r#"WITH late AS (
-               SELECT id FROM orders.orders WHERE state = 'pending' AND deadline_at <= $1
-               ORDER BY deadline_at LIMIT $3 FOR UPDATE SKIP LOCKED
-           ), unpaid AS (
-               SELECT id FROM orders.orders WHERE state = 'awaiting_payment' AND hold_expires_at <= $1
-               ORDER BY hold_expires_at LIMIT $3 FOR UPDATE SKIP LOCKED
-           )
-           UPDATE orders.orders SET state = 'pending', deadline_at = $2
-           WHERE id IN (SELECT id FROM late UNION ALL SELECT id FROM unpaid)
-           RETURNING id AS "id: OrderId""#,
-        now,
-        deadline,
-        RECOVERY_BATCH,
-    )
-    .fetch_all(parts.database.pool())
-    .await?;
-    let mut recovered = 0;
-    for id in ids {
-        match complete(parts, id).await {
-            Ok(_) => recovered += 1,
-            Err(error) => {
-                metrics::counter!("souk_orders_recovery_failures_total").increment(1);
-                tracing::warn!(order = %id, %error, "recovery did not succeed yet");
-            }
-        }
+/// The order as it is after this has happened to it.
+pub(crate) fn moved(
+    mut order: Order,
+    kind: OrderEventKind,
+    failure: Option<&Failure>,
+    hold: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<Order, Error> {
+    order.status = kind.leads(Some(order.status)).ok_or(Error::WrongState(order.status))?;
+    order.version += 1;
+    order.failure = failure.cloned().map(Into::into);
+    order.hold_expires_at = hold;
+    if kind == OrderEventKind::Paid {
+        order.paid_at = Some(now);
+        order.sub_orders = sub_order::split(&order);
     }
-    Ok(recovered)
+    Ok(order)
 }

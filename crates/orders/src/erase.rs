@@ -5,7 +5,6 @@
 //! settled needs them, so that it stays whole until it is; until then the account's id is remembered.
 
 use identity::{Actor, UserId};
-use platform::id::uuids;
 use time::Duration;
 
 use crate::{Error, Order, OrderId, Parts};
@@ -55,13 +54,6 @@ pub(crate) async fn erase(parts: &Parts) -> Result<u64, Error> {
         BATCH,
     )
     .fetch_all(&mut *tx)
-    .await?;
-    // The answers that are kept under keys show the whole order.
-    sqlx::query!(
-        "DELETE FROM orders.idempotency_keys WHERE order_id = ANY($1) AND outcome IS NOT NULL",
-        &uuids(&orders),
-    )
-    .execute(&mut *tx)
     .await?;
     let carts = sqlx::query!(
         "DELETE FROM orders.carts c USING orders.erasures e

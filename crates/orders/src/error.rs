@@ -1,6 +1,6 @@
 use catalog::VariantId;
 use identity::Denied;
-use inventory::Shortage;
+use inventory::{Excess, Shortage};
 use payments::DeclineCode;
 use platform::page::BadCursor;
 use platform::{Code, Currency, Detail, Money, Quantity, ServiceError};
@@ -79,6 +79,15 @@ pub enum Error {
     /// The purchase is safe, but could not be carried to its end yet. It goes on by itself.
     #[error("order {0} is safe and will be completed as soon as all parts answer")]
     Unfinished(OrderId),
+    /// As many purchases are under way as may be.
+    #[error("too many purchases are under way; try again in a moment")]
+    Busy,
+    /// What a purchase needs can not be read.
+    #[error("the shop can not be read at this moment; try again")]
+    Unavailable,
+    /// A queue did not serve it.
+    #[error(transparent)]
+    Batch(#[from] platform::batch::Error),
     /// The actor may not do this.
     #[error("only Souk itself may do this")]
     Forbidden,
@@ -123,6 +132,15 @@ impl Failure {
             reason: "inventory/out_of_stock".to_owned(),
             message: "not enough in stock".to_owned(),
             details: shortages.iter().map(Shortage::detail).collect(),
+        }
+    }
+
+    pub(crate) fn over_limit(excess: &[Excess]) -> Self {
+        Self {
+            code: Code::Conflict,
+            reason: "inventory/purchase_limit".to_owned(),
+            message: "more than one buyer may have".to_owned(),
+            details: excess.iter().map(Excess::detail).collect(),
         }
     }
 
@@ -191,7 +209,8 @@ impl ServiceError for Error {
             | Self::Cursor(_) => Code::Invalid,
             Self::Denied(denied) => denied.code(),
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.code,
-            Self::Unfinished(_) => Code::Unavailable,
+            Self::Unfinished(_) | Self::Busy | Self::Unavailable => Code::Unavailable,
+            Self::Batch(error) => error.code().0,
             Self::Forbidden => Code::Forbidden,
             Self::Catalog(error) => error.code(),
             Self::Inventory(error) => error.code(),
@@ -220,6 +239,9 @@ impl ServiceError for Error {
             Self::KeyReused => "request/idempotency_key_reused",
             Self::KeyInUse => "request/idempotency_key_in_use",
             Self::Unfinished(_) => "orders/payment_pending",
+            Self::Busy => "request/busy",
+            Self::Unavailable => "database/unavailable",
+            Self::Batch(error) => error.code().1,
             Self::Forbidden => "orders/forbidden",
             Self::Denied(denied) => denied.reason(),
             Self::Cursor(_) => "request/bad_cursor",

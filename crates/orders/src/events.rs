@@ -1,33 +1,38 @@
 //! The facts that orders publishes.
 
-use platform::Money;
 use platform::outbox::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, OrderState};
+use crate::journal::Entry;
+use crate::{OrderEventKind, OrderId, OrderState};
 
-/// An order was written. From here on the purchase can not be lost.
+/// Something happened to orders, all in one transaction. One event for all of them, so that telling of a purchase in a
+/// rush costs next to nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OrderPlaced {
-    /// The order.
-    pub order_id: OrderId,
-    /// What it comes to.
-    pub total: Money,
+pub struct OrdersMoved {
+    /// What happened to which.
+    pub moves: Vec<OrderMoved>,
 }
 
-impl Event for OrderPlaced {
-    const TOPIC: &'static str = "orders.order_placed.v1";
+impl Event for OrdersMoved {
+    const TOPIC: &'static str = "orders.orders_moved.v1";
 }
 
-/// An order came out of `pending`: it is paid, awaits payment, was rejected or expired.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OrderSettled {
+/// Something happened to an order.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct OrderMoved {
     /// The order.
     pub order_id: OrderId,
-    /// What became of it.
+    /// Counts what happened to it.
+    pub version: i32,
+    /// What.
+    pub kind: OrderEventKind,
+    /// Where it is now.
     pub state: OrderState,
 }
 
-impl Event for OrderSettled {
-    const TOPIC: &'static str = "orders.order_settled.v1";
+impl OrderMoved {
+    pub(crate) const fn of(entry: &Entry) -> Self {
+        Self { order_id: entry.order_id, version: entry.version, kind: entry.kind, state: entry.state }
+    }
 }

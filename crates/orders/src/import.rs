@@ -7,7 +7,7 @@ use platform::{Currency, Id};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Error, Order, Parts};
+use crate::{Error, Order, Parts, journal};
 
 /// A batch of another system's history, of one store. Ids are derived from `external_ref`, and lines are known
 /// by what stands in them, so that writing the same again changes nothing, in whichever order it comes. An
@@ -232,6 +232,8 @@ async fn write_orders(
     )
     .execute(&mut **tx)
     .await?;
+    let changed: HashSet<Uuid> = made.iter().chain(&new.parent).copied().collect();
+    journal::append_imported(tx, &changed.into_iter().collect::<Vec<_>>()).await?;
     Ok(new.into_documents(known))
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use identity::Actor;
 use identity::events::UserDeleted;
+use inventory::events::ReservationsExpired;
 use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
-use crate::{Error, Orders, Parts, erase};
+use crate::{Error, OrderId, Orders, Parts, erase};
 
 /// Takes up orders that stand in a step past its deadline.
 pub struct Recover(pub Arc<dyn Orders>);
@@ -63,6 +64,26 @@ impl Handler for ForgetBuyers {
     }
 }
 
+/// Gives up orders whose stock was taken back since nobody paid in time.
+pub struct ExpireUnpaid(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Handler for ExpireUnpaid {
+    fn topics(&self) -> &'static [&'static str] {
+        &[ReservationsExpired::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            if let Some(expired) = delivery.read::<ReservationsExpired>()? {
+                let orders: Vec<_> = expired.reservations.iter().map(|id| OrderId::from(id.uuid())).collect();
+                self.0.expire(&orders).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 const KEY_LIFETIME: time::Duration = time::Duration::hours(24);
 const EXPIRED_CART_KEPT: time::Duration = time::Duration::days(7);
 
@@ -71,7 +92,7 @@ pub(crate) async fn clean_up(parts: &Parts) -> Result<u64, Error> {
     let now = parts.sources.now();
     let keys = sqlx::query!(
         "DELETE FROM orders.idempotency_keys WHERE (scope, key) IN (
-             SELECT scope, key FROM orders.idempotency_keys WHERE created_at < $1 AND outcome IS NOT NULL
+             SELECT scope, key FROM orders.idempotency_keys WHERE created_at < $1
              ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
         now - KEY_LIFETIME,
     )

@@ -14,9 +14,16 @@ pub mod events;
 mod idempotency;
 mod import;
 pub mod jobs;
+mod journal;
 mod merge;
 mod order;
 mod pay;
+mod place;
+mod pricing;
+mod recovery;
+mod settle;
+mod state;
+mod sub_order;
 mod verify;
 
 use std::sync::Arc;
@@ -27,21 +34,27 @@ use catalog::{Catalog, VariantId};
 use identity::{Actor, UserId};
 use inventory::Inventory;
 use payments::{PaymentId, Payments};
+use platform::batch::{self, Batch};
 use platform::{Currency, CursorRequest, Database, Id, Quantity, Secret, Slice, Sources, Violation};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
+
+use place::Place;
+use settle::Settle;
 
 pub use cart::{Cart, CartLine, CartLineMark, ProductRef};
 pub use cart_change::Added;
-pub use checkout::{Answer, Checkout};
+pub use checkout::{Accepted, Answer, Checkout};
 pub use error::{Error, Failure};
 pub use idempotency::IdempotencyKey;
 pub use import::{
     Customer, Grown, Import, Imported, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn,
 };
 pub use merge::Merged;
-pub use order::{Order, OrderLine, OrderState};
+pub use order::{Order, OrderFailure, OrderLine};
 pub use platform::Address;
+pub use state::{MOVES, OrderEventKind, OrderState};
+pub use sub_order::SubOrder;
 pub use verify::Settlement;
 
 /// The tables of this module.
@@ -65,6 +78,8 @@ pub struct Settings {
     pub step_deadline: Duration,
     /// How long a request waits for another one with the same key.
     pub duplicate_wait: Duration,
+    /// How many purchases may be under way in this process; one more is told to come again.
+    pub most_under_way: usize,
 }
 
 impl Default for Settings {
@@ -74,6 +89,7 @@ impl Default for Settings {
             payment_hold: Duration::from_secs(15 * 60),
             step_deadline: Duration::from_secs(10),
             duplicate_wait: Duration::from_secs(10),
+            most_under_way: 20_000,
         }
     }
 }
@@ -133,6 +149,12 @@ pub trait Orders: Send + Sync + 'static {
     /// Once it is written the purchase goes on even if the caller goes away.
     async fn checkout(&self, actor: &Actor, checkout: Checkout) -> Result<Answer, Error>;
 
+    /// Makes an order of a cart. Comes back as soon as it is written; the purchase goes on by itself.
+    async fn accept(&self, actor: &Actor, checkout: Checkout) -> Result<Accepted, Error>;
+
+    /// Calls off an order that awaits payment; its stock is free again.
+    async fn cancel(&self, actor: &Actor, order: OrderId) -> Result<Order, Error>;
+
     /// Pays an order that awaits payment.
     async fn pay(
         &self,
@@ -161,6 +183,9 @@ pub trait Orders: Send + Sync + 'static {
     /// Takes up orders that stand in a step past its deadline; returns how many.
     async fn recover(&self) -> Result<u64, Error>;
 
+    /// Gives up those of these orders that still await payment: their stock was taken back.
+    async fn expire(&self, orders: &[OrderId]) -> Result<u64, Error>;
+
     /// Forgets keys after 24 hours, carts that expired unused a week ago, and buyers whose account is gone; returns how
     /// many.
     async fn clean_up(&self) -> Result<u64, Error>;
@@ -171,8 +196,8 @@ pub trait Orders: Send + Sync + 'static {
     /// Orders made by checkout, in the order of their ids, for comparison with other modules.
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error>;
 
-    /// Which of these payments belong to an order that is paid, or on the way to it.
-    async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error>;
+    /// Which of these payments, each of its order if that is known, belong to an order that is paid, or on the way to it.
+    async fn of_payments(&self, payments: &[(PaymentId, Option<OrderId>)]) -> Result<Vec<PaymentId>, Error>;
 
     /// Which of these orders are still to be settled.
     async fn open(&self, orders: &[OrderId]) -> Result<Vec<OrderId>, Error>;
@@ -192,7 +217,12 @@ pub fn service(
 ) -> Arc<dyn Orders> {
     let tasks = TaskTracker::new();
     tasks.close();
-    Arc::new(Service(Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks })))
+    let under_way = Arc::new(Semaphore::new(settings.most_under_way));
+    let settling = Batch::open(Settle(database.clone()), batch::Settings::named("orders.settle"));
+    let parts =
+        Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks, settling });
+    let placing = Batch::open(Place(Arc::clone(&parts)), batch::Settings::named("orders.place"));
+    Arc::new(Service { parts, placing, under_way })
 }
 
 pub(crate) struct Parts {
@@ -204,24 +234,22 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     /// Purchases under way; they outlive the request that began them.
     pub(crate) tasks: TaskTracker,
+    pub(crate) settling: Batch<Settle>,
 }
 
-struct Service(Arc<Parts>);
+pub(crate) struct Service {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) placing: Batch<Place>,
+    /// One permit for each purchase that may be under way.
+    pub(crate) under_way: Arc<Semaphore>,
+}
 
 impl Service {
-    /// Runs work in a task of its own: once begun it goes on even if the caller goes away.
-    async fn outlive<T, W>(&self, work: impl FnOnce(Arc<Parts>) -> W) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        W: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        match self.0.tasks.spawn(work(Arc::clone(&self.0)).in_current_span()).await {
-            Ok(outcome) => outcome,
-            // A panic goes on where the caller would have panicked; what was written, recovery takes up.
-            Err(broken) => match broken.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::Database(sqlx::Error::WorkerCrashed)),
-            },
+    /// Tells a cart that is just being bought from one that was.
+    async fn explained<T: Send>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        match outcome {
+            Ok(done) => Ok(done),
+            Err(error) => Err(cart::explain(&self.parts, error).await),
         }
     }
 }
@@ -229,7 +257,7 @@ impl Service {
 #[async_trait]
 impl Orders for Service {
     async fn create_cart(&self, _: &Actor, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
-        cart::create(&self.0, currency).await
+        cart::create(&self.parts, currency).await
     }
 
     async fn start_cart(
@@ -239,11 +267,11 @@ impl Orders for Service {
         quantity: Quantity,
         key: Option<IdempotencyKey>,
     ) -> Result<(Cart, Option<Secret>), Error> {
-        cart_change::start(&self.0, actor, variant, quantity, key).await
+        self.explained(cart_change::start(&self.parts, actor, variant, quantity, key).await).await
     }
 
     async fn cart(&self, actor: &Actor, cart: CartId) -> Result<Cart, Error> {
-        cart::show(&self.0, actor, cart).await
+        cart::show(&self.parts, actor, cart).await
     }
 
     async fn basket(
@@ -251,11 +279,11 @@ impl Orders for Service {
         actor: &Actor,
         checkout: Option<&IdempotencyKey>,
     ) -> Result<Option<CartId>, Error> {
-        cart::basket(&self.0, actor, checkout).await
+        cart::basket(&self.parts, actor, checkout).await
     }
 
     async fn merge(&self, actor: &Actor, guest: &Secret) -> Result<Option<Merged>, Error> {
-        merge::merge(&self.0, actor, guest).await
+        merge::merge(&self.parts, actor, guest).await
     }
 
     async fn add_item(
@@ -266,7 +294,7 @@ impl Orders for Service {
         quantity: Quantity,
         key: Option<IdempotencyKey>,
     ) -> Result<Added, Error> {
-        cart_change::add(&self.0, actor, cart, variant, quantity, key).await
+        self.explained(cart_change::add(&self.parts, actor, cart, variant, quantity, key).await).await
     }
 
     async fn change_item(
@@ -276,16 +304,23 @@ impl Orders for Service {
         line: CartLineId,
         quantity: Quantity,
     ) -> Result<Cart, Error> {
-        cart_change::set_quantity(&self.0, actor, cart, line, quantity).await
+        self.explained(cart_change::set_quantity(&self.parts, actor, cart, line, quantity).await).await
     }
 
     async fn remove_item(&self, actor: &Actor, cart: CartId, line: CartLineId) -> Result<Cart, Error> {
-        cart_change::remove(&self.0, actor, cart, line).await
+        self.explained(cart_change::remove(&self.parts, actor, cart, line).await).await
     }
 
     async fn checkout(&self, actor: &Actor, checkout: Checkout) -> Result<Answer, Error> {
-        let actor = actor.clone();
-        self.outlive(|parts| async move { checkout::checkout(&parts, &actor, checkout).await }).await
+        checkout::checkout(self, actor, checkout).await
+    }
+
+    async fn accept(&self, actor: &Actor, checkout: Checkout) -> Result<Accepted, Error> {
+        checkout::accept(self, actor, checkout).await
+    }
+
+    async fn cancel(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {
+        checkout::cancel(self, actor, order).await
     }
 
     async fn pay(
@@ -295,58 +330,61 @@ impl Orders for Service {
         key: IdempotencyKey,
         token: payments::PaymentToken,
     ) -> Result<Answer, Error> {
-        let actor = actor.clone();
-        self.outlive(|parts| async move { pay::pay(&parts, &actor, order, key, token).await }).await
+        pay::pay(self, actor, order, key, token).await
     }
 
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {
-        order::show(&self.0, actor, order).await
+        order::show(&self.parts, actor, order).await
     }
 
     async fn orders(&self, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error> {
-        order::list(&self.0, actor, slice).await
+        order::list(&self.parts, actor, slice).await
     }
 
     async fn export(&self, actor: &Actor) -> Result<Vec<Order>, Error> {
-        order::export(&self.0, actor).await
+        order::export(&self.parts, actor).await
     }
 
     async fn forget(&self, actor: &Actor, user: UserId) -> Result<(), Error> {
-        erase::forget(&self.0, actor, user).await
+        erase::forget(&self.parts, actor, user).await
     }
 
     async fn import(&self, actor: &Actor, import: &Import) -> Result<Imported, Error> {
         if !actor.is_system() {
             return Err(Error::Forbidden);
         }
-        import::write(&self.0, import).await
+        import::write(&self.parts, import).await
     }
 
     async fn recover(&self) -> Result<u64, Error> {
-        completion::recover(&self.0).await
+        recovery::recover(&self.parts).await
+    }
+
+    async fn expire(&self, orders: &[OrderId]) -> Result<u64, Error> {
+        recovery::expire(&self.parts, orders).await
     }
 
     async fn clean_up(&self) -> Result<u64, Error> {
-        jobs::clean_up(&self.0).await
+        jobs::clean_up(&self.parts).await
     }
 
     async fn drain(&self) {
-        self.0.tasks.wait().await;
+        self.parts.tasks.wait().await;
     }
 
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error> {
-        verify::settlements(&self.0, after, limit).await
+        verify::settlements(&self.parts, after, limit).await
     }
 
-    async fn of_payments(&self, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error> {
-        verify::of_payments(&self.0, payments).await
+    async fn of_payments(&self, payments: &[(PaymentId, Option<OrderId>)]) -> Result<Vec<PaymentId>, Error> {
+        verify::of_payments(&self.parts, payments).await
     }
 
     async fn open(&self, orders: &[OrderId]) -> Result<Vec<OrderId>, Error> {
-        verify::open(&self.0, orders).await
+        verify::open(&self.parts, orders).await
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {
-        verify::violations(&self.0).await
+        verify::violations(&self.parts).await
     }
 }

@@ -52,7 +52,7 @@ async fn of_guest(parts: &Parts, token: &Secret) -> Result<Option<CartRow>, Erro
     Ok(sqlx::query_as!(
         CartRow,
         r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
-                  updated_at, expires_at, token_hash
+                  updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
            FROM orders.carts
            WHERE token_hash = $1 AND user_id IS NULL AND completed_at IS NULL AND order_id IS NULL AND expires_at > $2"#,
         token.hash(),
@@ -66,7 +66,7 @@ async fn of_account(parts: &Parts, user: UserId) -> Result<Option<CartRow>, Erro
     Ok(sqlx::query_as!(
         CartRow,
         r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
-                  updated_at, expires_at, token_hash
+                  updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
            FROM orders.carts WHERE user_id = $1 AND completed_at IS NULL"#,
         user.uuid(),
     )

@@ -10,50 +10,9 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{Address, CartId, Error, Failure, OrderId, Parts};
-
-/// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderState {
-    /// Written; its stock and payment are being seen to.
-    Pending,
-    /// Its stock is held until it is paid or `hold_expires_at` comes.
-    AwaitingPayment,
-    /// Paid; its stock is sold.
-    Paid,
-    /// Ended without payment: no stock, or the payment was declined.
-    Rejected,
-    /// Ended because nobody paid in time.
-    Expired,
-    /// Paid and delivered, in another system, before it was imported.
-    Completed,
-}
-
-impl OrderState {
-    /// The state as text.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::AwaitingPayment => "awaiting_payment",
-            Self::Paid => "paid",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Completed => "completed",
-        }
-    }
-
-    pub(crate) fn of(text: &str) -> Self {
-        match text {
-            "awaiting_payment" => Self::AwaitingPayment,
-            "paid" => Self::Paid,
-            "rejected" => Self::Rejected,
-            "expired" => Self::Expired,
-            "completed" => Self::Completed,
-            _ => Self::Pending,
-        }
-    }
-}
+use crate::journal::{self, Rebuilt};
+use crate::sub_order::{self, SubOrder};
+use crate::{Address, CartId, Error, Failure, OrderId, OrderState, Parts};
 
 /// A purchase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -65,6 +24,9 @@ pub struct Order {
     pub number: String,
     /// Where it is in its life.
     pub status: OrderState,
+    /// Counts what happened to it.
+    #[schema(example = 2)]
+    pub version: i32,
     /// The cart it came from.
     pub cart_id: Option<CartId>,
     /// Whom to write to.
@@ -73,6 +35,8 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// The sum of the lines.
     pub total: Money,
+    /// Once it is paid: what each store has to see to.
+    pub sub_orders: Vec<SubOrder>,
     /// Where it goes.
     pub shipping_address: Option<Address>,
     /// Who is billed, if not the same.
@@ -97,6 +61,12 @@ pub struct OrderFailure {
     pub code: String,
     /// For people.
     pub message: String,
+}
+
+impl From<Failure> for OrderFailure {
+    fn from(failure: Failure) -> Self {
+        Self { code: failure.reason, message: failure.message }
+    }
 }
 
 /// Units of a variant, bought.
@@ -189,10 +159,34 @@ pub(crate) async fn load_in(connection: &mut sqlx::PgConnection, id: OrderId) ->
     load_all(connection, &[id]).await?.pop().ok_or(Error::OrderNotFound)
 }
 
+/// The order as it first came to rest after this version, and why it failed if it did; none while it has not.
+pub(crate) async fn as_it_rested(
+    database: &Database,
+    id: OrderId,
+    version: i32,
+) -> Result<Option<(Order, Option<Failure>)>, Error> {
+    let mut connection = database.pool().acquire().await?;
+    let entries = journal::of_orders(&mut connection, &[id]).await?.remove(&id).unwrap_or_default();
+    let rested = |entry: &journal::Entry| entry.version > version && entry.state != OrderState::Pending;
+    let Some(end) = entries.iter().position(rested) else { return Ok(None) };
+    let then = Rebuilt::of(&entries[..=end]).map_err(|wrong| sqlx::Error::Decode(wrong.into()))?;
+    let mut order = load_in(&mut connection, id).await?;
+    order.status = then.state;
+    order.version = then.version;
+    order.hold_expires_at = then.hold_expires_at.filter(|_| then.state == OrderState::AwaitingPayment);
+    order.paid_at = then.paid_at;
+    order.failure = then.failure.clone().map(Into::into);
+    order.sub_orders = if then.paid_at.is_some() { sub_order::split(&order) } else { Vec::new() };
+    Ok(Some((order, then.failure)))
+}
+
 /// Loads those of these orders that there are, in no order.
-async fn load_all(connection: &mut sqlx::PgConnection, ids: &[OrderId]) -> Result<Vec<Order>, Error> {
+pub(crate) async fn load_all(
+    connection: &mut sqlx::PgConnection,
+    ids: &[OrderId],
+) -> Result<Vec<Order>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT id AS "id: OrderId", number, state, currency, total, cart_id AS "cart_id: CartId", email,
+        r#"SELECT id AS "id: OrderId", number, state, version, currency, total, cart_id AS "cart_id: CartId", email,
                   shipping_address AS "shipping_address: Json<Address>",
                   billing_address AS "billing_address: Json<Address>", failure AS "failure: Json<Failure>",
                   hold_expires_at, placed_at, paid_at
@@ -201,30 +195,27 @@ async fn load_all(connection: &mut sqlx::PgConnection, ids: &[OrderId]) -> Resul
     )
     .fetch_all(&mut *connection)
     .await?;
-    let mut lines = lines(connection, ids).await?;
+    let mut lines = lines(&mut *connection, ids).await?;
+    let mut sub_orders = sub_order::of_orders(connection, ids).await?;
     rows.into_iter()
         .map(|row| {
             let currency: Currency =
                 row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-            let status = OrderState::of(&row.state);
-            let failure = row.failure.map(|Json(failure)| failure);
+            let status = OrderState::stored(&row.state)?;
+            let lines = lines.remove(&row.id).unwrap_or_default();
             Ok(Order {
                 id: row.id,
                 number: row.number,
                 status,
+                version: row.version,
                 cart_id: row.cart_id,
                 email: row.email.and_then(|email| email.parse().ok()),
-                lines: lines
-                    .remove(&row.id)
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|line| line.of(currency))
-                    .collect(),
+                lines: lines.iter().map(|line| line.of(currency)).collect(),
                 total: Money::new(row.total, currency),
+                sub_orders: sub_orders.remove(&row.id).unwrap_or_default(),
                 shipping_address: row.shipping_address.map(|address| address.0),
                 billing_address: row.billing_address.map(|address| address.0),
-                failure: failure
-                    .map(|failure| OrderFailure { code: failure.reason, message: failure.message }),
+                failure: row.failure.map(|Json(failure)| failure.into()),
                 hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
                 placed_at: row.placed_at,
                 paid_at: row.paid_at,
@@ -233,23 +224,24 @@ async fn load_all(connection: &mut sqlx::PgConnection, ids: &[OrderId]) -> Resul
         .collect()
 }
 
-/// A stored line.
-struct LineRow {
-    order_id: OrderId,
-    position: i32,
-    store_id: StoreId,
-    product_id: ProductId,
-    variant_id: VariantId,
-    sku: Option<String>,
-    title: String,
-    variant_title: Option<String>,
-    quantity: i32,
-    unit_price: i64,
-    total: i64,
+/// A line as it stands in the table and in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredLine {
+    pub(crate) position: i32,
+    pub(crate) store_id: StoreId,
+    pub(crate) product_id: ProductId,
+    pub(crate) variant_id: VariantId,
+    pub(crate) sku: Option<String>,
+    pub(crate) title: String,
+    pub(crate) variant_title: Option<String>,
+    pub(crate) quantity: i32,
+    pub(crate) unit_price: i64,
+    pub(crate) total: i64,
 }
 
-impl LineRow {
-    fn of(&self, currency: Currency) -> OrderLine {
+impl StoredLine {
+    /// The line as it is read, of an order in this currency.
+    pub(crate) fn of(&self, currency: Currency) -> OrderLine {
         OrderLine {
             position: self.position,
             store_id: self.store_id,
@@ -266,12 +258,11 @@ impl LineRow {
 }
 
 /// The lines of these orders, each order's in their places.
-async fn lines(
+pub(crate) async fn lines(
     connection: &mut sqlx::PgConnection,
     orders: &[OrderId],
-) -> Result<HashMap<OrderId, Vec<LineRow>>, Error> {
-    let rows = sqlx::query_as!(
-        LineRow,
+) -> Result<HashMap<OrderId, Vec<StoredLine>>, Error> {
+    let rows = sqlx::query!(
         r#"SELECT order_id AS "order_id: OrderId", position, store_id AS "store_id: StoreId",
                   product_id AS "product_id: ProductId", variant_id AS "variant_id: VariantId", sku, title,
                   variant_title, quantity, unit_price, total
@@ -280,9 +271,20 @@ async fn lines(
     )
     .fetch_all(connection)
     .await?;
-    let mut lines: HashMap<OrderId, Vec<LineRow>> = HashMap::new();
+    let mut lines: HashMap<OrderId, Vec<StoredLine>> = HashMap::with_capacity(orders.len());
     for row in rows {
-        lines.entry(row.order_id).or_default().push(row);
+        lines.entry(row.order_id).or_default().push(StoredLine {
+            position: row.position,
+            store_id: row.store_id,
+            product_id: row.product_id,
+            variant_id: row.variant_id,
+            sku: row.sku,
+            title: row.title,
+            variant_title: row.variant_title,
+            quantity: row.quantity,
+            unit_price: row.unit_price,
+            total: row.total,
+        });
     }
     Ok(lines)
 }

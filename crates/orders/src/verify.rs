@@ -1,10 +1,20 @@
 //! The invariants that no constraint holds, and what other modules' books are compared with.
 
+use std::collections::BTreeMap;
+
+use catalog::StoreId;
 use payments::PaymentId;
 use platform::id::uuids;
 use platform::{Currency, Money, Violation};
+use time::OffsetDateTime;
 
-use crate::{Error, OrderId, OrderState, Parts};
+use crate::journal::{self, Rebuilt};
+use crate::order::{self, StoredLine};
+use crate::sub_order::{self, SubOrder};
+use crate::{Error, Failure, OrderId, OrderState, Parts};
+
+/// Orders compared at a time.
+const BATCH: i64 = 1_000;
 
 /// How far past its deadline an order counts as stuck.
 const GRACE: time::Duration = time::Duration::seconds(60);
@@ -43,7 +53,7 @@ pub(crate) async fn settlements(
                 row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
             Ok(Settlement {
                 order_id: row.id,
-                state: OrderState::of(&row.state),
+                state: OrderState::stored(&row.state)?,
                 total: Money::new(row.total, currency),
                 payment_id: row.payment_id,
             })
@@ -51,14 +61,35 @@ pub(crate) async fn settlements(
         .collect()
 }
 
-pub(crate) async fn of_payments(parts: &Parts, payments: &[PaymentId]) -> Result<Vec<PaymentId>, Error> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT payment_id AS "id!: PaymentId" FROM orders.orders
-           WHERE payment_id = ANY($1) AND state IN ('paid', 'completed', 'pending')"#,
-        &uuids(payments),
+pub(crate) async fn of_payments(
+    parts: &Parts,
+    payments: &[(PaymentId, Option<OrderId>)],
+) -> Result<Vec<PaymentId>, Error> {
+    let known: (Vec<_>, Vec<_>) =
+        payments.iter().filter_map(|(id, order)| Some((id.uuid(), order.as_ref()?.uuid()))).unzip();
+    let unknown: Vec<_> =
+        payments.iter().filter(|(_, order)| order.is_none()).map(|(id, _)| id.uuid()).collect();
+    let mut found = sqlx::query_scalar!(
+        r#"SELECT o.payment_id AS "id!: PaymentId" FROM unnest($1::uuid[], $2::uuid[]) AS p (id, order_id)
+           JOIN orders.orders o ON o.id = p.order_id AND o.payment_id = p.id
+           WHERE o.state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending')"#,
+        &known.0,
+        &known.1,
     )
     .fetch_all(parts.database.pool())
-    .await?)
+    .await?;
+    if !unknown.is_empty() {
+        found.extend(
+            sqlx::query_scalar!(
+                r#"SELECT payment_id AS "id!: PaymentId" FROM orders.orders
+                   WHERE payment_id = ANY($1) AND state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending')"#,
+                &unknown,
+            )
+            .fetch_all(parts.database.pool())
+            .await?,
+        );
+    }
+    Ok(found)
 }
 
 pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderId>, Error> {
@@ -75,6 +106,7 @@ pub(crate) async fn violations(parts: &Parts) -> Result<Vec<Violation>, Error> {
     let mut violations = sums(parts).await?;
     violations.extend(stuck(parts).await?);
     violations.extend(keys_and_carts(parts).await?);
+    violations.extend(journals(parts).await?);
     Ok(violations)
 }
 
@@ -168,11 +200,11 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
     let carts = sqlx::query!(
         r#"SELECT c.id, o.state FROM orders.carts c LEFT JOIN orders.orders o ON o.id = c.order_id
            WHERE c.order_id IS NOT NULL
-             AND (o.id IS NULL OR o.cart_id <> c.id OR o.state IN ('rejected', 'expired')
-                  OR (c.completed_at IS NULL) <> (o.state = 'pending' AND o.hold_expires_at IS NULL))
+             AND (o.id IS NULL OR o.cart_id <> c.id OR o.state IN ('rejected', 'expired', 'cancelled')
+                  OR c.completed_at IS NULL)
            UNION ALL
            SELECT o.cart_id, o.state FROM orders.orders o JOIN orders.carts c ON c.id = o.cart_id
-           WHERE o.state NOT IN ('rejected', 'expired') AND c.order_id IS DISTINCT FROM o.id"#
+           WHERE o.state NOT IN ('rejected', 'expired', 'cancelled') AND c.order_id IS DISTINCT FROM o.id"#
     )
     .fetch_all(parts.database.pool())
     .await?;
@@ -180,5 +212,104 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
         let state = row.state.unwrap_or_else(|| "missing".to_owned());
         Violation::new("orders/cart_agrees", row.id.unwrap_or_default(), format!("its order is {state}"))
     }));
+    let strays = sqlx::query_scalar!(
+        r#"SELECT DISTINCT order_id AS "id!: OrderId" FROM (
+               SELECT order_id FROM orders.order_lines UNION ALL SELECT order_id FROM orders.order_events
+               UNION ALL SELECT order_id FROM orders.sub_orders) AS part
+           WHERE NOT EXISTS (SELECT FROM orders.orders o WHERE o.id = part.order_id)"#
+    )
+    .fetch_all(parts.database.pool())
+    .await?;
+    violations.extend(strays.into_iter().map(|id| {
+        Violation::new("orders/parts_have_order", id, "lines, events or sub-orders of an order that is not there")
+    }));
     Ok(violations)
+}
+
+/// Makes every order again from its journal and compares.
+async fn journals(parts: &Parts) -> Result<Vec<Violation>, Error> {
+    let mut violations = Vec::new();
+    let mut after: Option<OrderId> = None;
+    loop {
+        let mut connection = parts.database.pool().acquire().await?;
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT id AS "id: OrderId", number, currency, total, state, version, hold_expires_at, paid_at,
+                      payment_id AS "payment_id: PaymentId", failure AS "failure: sqlx::types::Json<Failure>"
+               FROM orders.orders WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2"#,
+            after.map(OrderId::uuid),
+            BATCH,
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(violations) };
+        after = Some(last.id);
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let events = journal::of_orders(&mut connection, &ids).await?;
+        let mut lines = order::lines(&mut connection, &ids).await?;
+        let sub_orders = sub_order::of_orders(&mut connection, &ids).await?;
+        for row in rows {
+            let id = row.id;
+            let wrong = Rebuilt::of(events.get(&id).map_or(&[], Vec::as_slice)).and_then(|rebuilt| {
+                row.compare(
+                    &rebuilt,
+                    &lines.remove(&id).unwrap_or_default(),
+                    sub_orders.get(&id).map_or(&[], Vec::as_slice),
+                )
+            });
+            if let Err(wrong) = wrong {
+                violations.push(Violation::new("orders/journal_agrees", id, wrong));
+            }
+        }
+    }
+}
+
+/// An order's row, as far as its journal tells of it.
+struct Row {
+    id: OrderId,
+    number: String,
+    currency: String,
+    total: i64,
+    state: String,
+    version: i32,
+    hold_expires_at: Option<OffsetDateTime>,
+    paid_at: Option<OffsetDateTime>,
+    payment_id: Option<PaymentId>,
+    failure: Option<sqlx::types::Json<Failure>>,
+}
+
+impl Row {
+    /// Says what is not as the journal has it.
+    fn compare(&self, rebuilt: &Rebuilt, lines: &[StoredLine], parts: &[SubOrder]) -> Result<(), String> {
+        let snapshot = &rebuilt.snapshot;
+        let mut by_store: BTreeMap<StoreId, i64> = BTreeMap::new();
+        for line in snapshot.lines.iter().filter(|_| rebuilt.paid_at.is_some() && Self::is_ours(rebuilt)) {
+            *by_store.entry(line.store_id).or_default() += line.total;
+        }
+        let parts: BTreeMap<StoreId, i64> =
+            parts.iter().map(|part| (part.store_id, part.total.amount)).collect();
+        let checks = [
+            ("state", self.state == rebuilt.state.as_str()),
+            ("version", self.version == rebuilt.version),
+            ("number", self.number == snapshot.number),
+            ("currency", self.currency == snapshot.currency),
+            ("total", self.total == snapshot.total),
+            ("lines", *lines == snapshot.lines),
+            ("hold_expires_at", self.hold_expires_at == rebuilt.hold_expires_at),
+            ("paid_at", self.paid_at == rebuilt.paid_at),
+            ("payment_id", self.payment_id == rebuilt.payment_id),
+            ("failure", self.failure.as_ref().map(|failure| &failure.0) == rebuilt.failure.as_ref()),
+            ("sub_orders", parts == by_store),
+        ];
+        let wrong: Vec<_> = checks.iter().filter(|(_, agrees)| !agrees).map(|(name, _)| *name).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!("made again from its journal it differs in {}", wrong.join(", ")))
+    }
+
+    /// Whether Souk sold it: what was imported has no sub-orders.
+    const fn is_ours(rebuilt: &Rebuilt) -> bool {
+        rebuilt.payment_id.is_some()
+    }
 }

@@ -16,6 +16,9 @@ pub enum Error {
     /// The provider does not answer.
     #[error("the payment provider does not answer")]
     ProviderUnavailable,
+    /// What was to be written down could not be, for now.
+    #[error(transparent)]
+    Batch(#[from] platform::batch::Error),
     /// The database failed.
     #[error("database failure")]
     Database(#[from] sqlx::Error),
@@ -27,6 +30,7 @@ impl ServiceError for Error {
             Self::UnknownToken | Self::CardNumber => Code::Invalid,
             Self::AmountChanged => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
+            Self::Batch(error) => error.code().0,
             Self::Database(error) => platform::error::database_failure(error).0,
         }
     }
@@ -37,6 +41,7 @@ impl ServiceError for Error {
             Self::CardNumber => "payments/card_number_refused",
             Self::AmountChanged => "payments/amount_changed",
             Self::ProviderUnavailable => "payments/provider_unavailable",
+            Self::Batch(error) => error.code().1,
             Self::Database(error) => platform::error::database_failure(error).1,
         }
     }

@@ -12,10 +12,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use platform::{Database, Id, Money, Sources, Violation};
+use platform::batch::{Batch, Settings};
+use platform::{Database, Id, Sources, Violation};
+use uuid::Uuid;
+
+use payment::Record;
 
 pub use error::{DeclineCode, Error};
-pub use payment::{Payment, PaymentState};
+pub use payment::{Charge, Payment, PaymentState};
 pub use provider::PaymentToken;
 
 /// The tables of this module.
@@ -31,13 +35,18 @@ pub trait Payments: Send + Sync + 'static {
     fn check(&self, token: &PaymentToken) -> Result<(), Error>;
 
     /// Takes money. Idempotent per id. A declined payment is an answer, not an error.
-    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Payment, Error>;
+    async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error>;
 
     /// These payments; those that are not there are left out.
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error>;
 
-    /// Payments that succeeded, in the order of their ids, after `after`, at most `limit`.
-    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, Error>;
+    /// Payments that succeeded, each with the order it is for if that was kept, in the order of their ids, after `after`,
+    /// at most `limit`.
+    async fn succeeded(
+        &self,
+        after: Option<PaymentId>,
+        limit: i64,
+    ) -> Result<Vec<(PaymentId, Option<Uuid>)>, Error>;
 
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
@@ -46,13 +55,15 @@ pub trait Payments: Send + Sync + 'static {
 /// The payments in this process, by way of the sandbox provider.
 pub fn service(database: Database, sources: Sources) -> Arc<dyn Payments> {
     let provider = Box::new(sandbox::Sandbox::new(database.clone(), sources.clone()));
-    Arc::new(Service { database, sources, provider })
+    let records = Batch::open(Record(database.clone()), Settings::named("payments.record"));
+    Arc::new(Service { database, sources, provider, records })
 }
 
-struct Service {
-    database: Database,
-    sources: Sources,
-    provider: Box<dyn provider::Provider>,
+pub(crate) struct Service {
+    pub(crate) database: Database,
+    pub(crate) sources: Sources,
+    pub(crate) provider: Box<dyn provider::Provider>,
+    pub(crate) records: Batch<Record>,
 }
 
 #[async_trait]
@@ -61,15 +72,19 @@ impl Payments for Service {
         self.provider.check(token)
     }
 
-    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Payment, Error> {
-        payment::charge(&self.database, &self.sources, self.provider.as_ref(), id, amount, token).await
+    async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {
+        payment::charge(self, charge).await
     }
 
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
         payment::find(&self.database, ids).await
     }
 
-    async fn succeeded(&self, after: Option<PaymentId>, limit: i64) -> Result<Vec<PaymentId>, Error> {
+    async fn succeeded(
+        &self,
+        after: Option<PaymentId>,
+        limit: i64,
+    ) -> Result<Vec<(PaymentId, Option<Uuid>)>, Error> {
         payment::succeeded(&self.database, after, limit).await
     }
 

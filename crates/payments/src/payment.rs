@@ -1,12 +1,16 @@
 //! A payment's life: created, then succeeded or declined.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use async_trait::async_trait;
+use platform::batch::Work;
 use platform::id::uuids;
-use platform::{Currency, Database, Money, Sources};
+use platform::{Currency, Database, Money, fault};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
-use crate::provider::{PaymentToken, Provider};
-use crate::{DeclineCode, Error, PaymentId};
+use crate::provider::PaymentToken;
+use crate::{DeclineCode, Error, PaymentId, Service};
 
 /// Where a payment is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +23,43 @@ pub enum PaymentState {
     Declined(DeclineCode),
 }
 
+impl PaymentState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Succeeded => "succeeded",
+            Self::Declined(_) => "declined",
+        }
+    }
+
+    const fn decline_code(self) -> Option<&'static str> {
+        match self {
+            Self::Declined(code) => Some(code.as_str()),
+            _ => None,
+        }
+    }
+}
+
+/// Money that is to be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge<'a> {
+    /// The payment's id; asking again with the same id is safe.
+    pub id: PaymentId,
+    /// What it is for: the order's id.
+    pub order: Uuid,
+    /// How much.
+    pub amount: Money,
+    /// Of which means of payment.
+    pub token: &'a PaymentToken,
+}
+
 /// Money asked of a provider.
 #[derive(Clone, Debug)]
 pub struct Payment {
     /// Its id.
     pub id: PaymentId,
+    /// What it is for: the order's id. Unknown of payments from before it was kept.
+    pub order: Option<Uuid>,
     /// Whom it was asked of.
     pub provider: String,
     /// How much.
@@ -34,47 +70,63 @@ pub struct Payment {
     pub reference: Option<String>,
 }
 
-pub(crate) async fn charge(
-    database: &Database,
-    sources: &Sources,
-    provider: &dyn Provider,
-    id: PaymentId,
-    amount: Money,
-    token: &PaymentToken,
-) -> Result<Payment, Error> {
-    sqlx::query!(
-        "INSERT INTO payments.payments (id, provider, amount, currency, state, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, 'created', $5, $5) ON CONFLICT (id) DO NOTHING",
-        id.uuid(),
-        provider.name(),
-        amount.amount,
-        amount.currency.code(),
-        sources.now(),
-    )
-    .execute(database.pool())
-    .await?;
-    let begun = find(database, &[id]).await?.remove(&id).ok_or(sqlx::Error::RowNotFound)?;
-    if begun.amount != amount {
-        return Err(Error::AmountChanged);
+/// Asks the provider, then writes down what it said. The payment's id is its idempotency key and stands in the order
+/// before anybody is asked: a crash in between loses nothing, since asking again gives the same answer.
+pub(crate) async fn charge(service: &Service, charge: Charge<'_>) -> Result<Payment, Error> {
+    let said = service.provider.charge(charge.id, charge.amount, charge.token).await?;
+    fault::point("payments.charged");
+    let payment = Payment {
+        id: charge.id,
+        order: Some(charge.order),
+        provider: service.provider.name().to_owned(),
+        amount: charge.amount,
+        state: said.declined.map_or(PaymentState::Succeeded, PaymentState::Declined),
+        reference: Some(said.reference),
+    };
+    service.records.call_in_turn((payment.clone(), service.sources.now())).await?;
+    fault::point("payments.recorded");
+    Ok(payment)
+}
+
+/// Writes down what providers said, many payments in one transaction: the queue "payments.record".
+pub(crate) struct Record(pub(crate) Database);
+
+#[async_trait]
+impl Work for Record {
+    type Item = (Payment, OffsetDateTime);
+    type Answer = ();
+
+    async fn serve(&self, items: &[Self::Item]) -> Result<Vec<()>, sqlx::Error> {
+        // Two who asked for the same payment were told the same.
+        let mut seen = HashSet::with_capacity(items.len());
+        let mut payments: Vec<&Self::Item> = items.iter().filter(|(payment, _)| seen.insert(payment.id)).collect();
+        payments.sort_by_key(|(payment, _)| payment.id);
+        sqlx::query!(
+            "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, provider_reference, decline_code,
+                 created_at, updated_at)
+             SELECT id, order_id, provider, amount, currency, state, reference, decline_code, at, at
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                 $9::timestamptz[]) AS p (id, order_id, provider, amount, currency, state, reference, decline_code, at)
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, provider_reference = excluded.provider_reference,
+                 decline_code = excluded.decline_code, updated_at = excluded.updated_at
+             WHERE payments.state = 'created'",
+            &payments.iter().map(|(payment, _)| payment.id.uuid()).collect::<Vec<_>>(),
+            &payments.iter().map(|(payment, _)| payment.order).collect::<Vec<_>>() as &[Option<Uuid>],
+            &payments.iter().map(|(payment, _)| payment.provider.clone()).collect::<Vec<_>>(),
+            &payments.iter().map(|(payment, _)| payment.amount.amount).collect::<Vec<_>>(),
+            &payments.iter().map(|(payment, _)| payment.amount.currency.code().to_owned()).collect::<Vec<_>>(),
+            &payments.iter().map(|(payment, _)| payment.state.as_str().to_owned()).collect::<Vec<_>>(),
+            &payments.iter().map(|(payment, _)| payment.reference.clone()).collect::<Vec<_>>() as &[Option<String>],
+            &payments
+                .iter()
+                .map(|(payment, _)| payment.state.decline_code().map(ToOwned::to_owned))
+                .collect::<Vec<_>>() as &[Option<String>],
+            &payments.iter().map(|(_, at)| *at).collect::<Vec<_>>(),
+        )
+        .execute(self.0.pool())
+        .await?;
+        Ok(vec![(); items.len()])
     }
-    if begun.state != PaymentState::Created {
-        return Ok(begun);
-    }
-    let charge = provider.charge(&id.to_string(), amount, token).await?;
-    // Somebody else may have asked at the same time; the provider told both of us the same.
-    sqlx::query!(
-        "UPDATE payments.payments SET state = $2, provider_reference = $3, decline_code = $4, updated_at = $5
-         WHERE id = $1 AND state = 'created'",
-        id.uuid(),
-        if charge.declined.is_some() { "declined" } else { "succeeded" },
-        charge.reference,
-        charge.declined.map(DeclineCode::as_str),
-        sources.now(),
-    )
-    .execute(database.pool())
-    .await?;
-    let state = charge.declined.map_or(PaymentState::Succeeded, PaymentState::Declined);
-    Ok(Payment { state, reference: Some(charge.reference), ..begun })
 }
 
 pub(crate) async fn find(
@@ -82,7 +134,7 @@ pub(crate) async fn find(
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Payment>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT id AS "id: PaymentId", provider, amount, currency, state, provider_reference, decline_code
+        r#"SELECT id AS "id: PaymentId", order_id, provider, amount, currency, state, provider_reference, decline_code
            FROM payments.payments WHERE id = ANY($1)"#,
         &uuids(ids),
     )
@@ -99,6 +151,7 @@ pub(crate) async fn find(
             };
             let payment = Payment {
                 id: row.id,
+                order: row.order_id,
                 provider: row.provider,
                 amount: Money::new(row.amount, currency),
                 state,
@@ -113,13 +166,14 @@ pub(crate) async fn succeeded(
     database: &Database,
     after: Option<PaymentId>,
     limit: i64,
-) -> Result<Vec<PaymentId>, Error> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT id AS "id: PaymentId" FROM payments.payments
+) -> Result<Vec<(PaymentId, Option<Uuid>)>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: PaymentId", order_id FROM payments.payments
            WHERE state = 'succeeded' AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2"#,
         after.map(PaymentId::uuid),
         limit,
     )
     .fetch_all(database.pool())
-    .await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.order_id)).collect())
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use platform::Money;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeclineCode, Error};
+use crate::{DeclineCode, Error, PaymentId};
 
 /// Stands for a means of payment that the provider keeps, such as Stripe's `tok_visa`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl fmt::Debug for PaymentToken {
 
 /// What the provider said.
 #[derive(Clone, Debug)]
-pub(crate) struct Charge {
+pub(crate) struct Said {
     /// The provider's name for it.
     pub(crate) reference: String,
     /// Why it declined, if it did.
@@ -54,11 +54,6 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// Checks the form of a token, without asking anybody.
     fn check(&self, token: &PaymentToken) -> Result<(), Error>;
 
-    /// Charges once per idempotency key, however often it is asked.
-    async fn charge(
-        &self,
-        idempotency_key: &str,
-        amount: Money,
-        token: &PaymentToken,
-    ) -> Result<Charge, Error>;
+    /// Charges once per payment, whose id is its idempotency key, however often it is asked.
+    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Said, Error>;
 }

@@ -2,20 +2,24 @@
 //!
 //! It knows the test tokens that Stripe documents (<https://docs.stripe.com/testing>).
 
-use async_trait::async_trait;
-use platform::{Database, Money, Sources};
+use std::collections::HashMap;
 
-use crate::provider::{Charge, PaymentToken, Provider};
-use crate::{DeclineCode, Error};
+use async_trait::async_trait;
+use platform::batch::{Batch, Settings, Work};
+use platform::{Database, Money, Sources};
+use time::OffsetDateTime;
+
+use crate::provider::{PaymentToken, Provider, Said};
+use crate::{DeclineCode, Error, PaymentId};
 
 pub(crate) struct Sandbox {
-    database: Database,
     sources: Sources,
+    charges: Batch<Charges>,
 }
 
 impl Sandbox {
-    pub(crate) const fn new(database: Database, sources: Sources) -> Self {
-        Self { database, sources }
+    pub(crate) fn new(database: Database, sources: Sources) -> Self {
+        Self { sources, charges: Batch::open(Charges(database), Settings::named("sandbox.charge")) }
     }
 }
 
@@ -55,33 +59,82 @@ impl Provider for Sandbox {
         behaviour(token).map(|_| ()).ok_or(Error::UnknownToken)
     }
 
-    async fn charge(
-        &self,
-        idempotency_key: &str,
-        amount: Money,
-        token: &PaymentToken,
-    ) -> Result<Charge, Error> {
+    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Said, Error> {
         let declined = behaviour(token).ok_or(Error::UnknownToken)?.err();
-        let reference = format!("ch_{}", self.sources.id::<Charge>().uuid().simple());
-        sqlx::query!(
+        let request = Request { id, amount, token: token.clone(), declined, at: self.sources.now() };
+        self.charges.call_in_turn(request).await?
+    }
+}
+
+/// A charge that the sandbox was asked for.
+struct Request {
+    id: PaymentId,
+    amount: Money,
+    token: PaymentToken,
+    declined: Option<DeclineCode>,
+    at: OffsetDateTime,
+}
+
+impl Request {
+    fn reference(&self) -> String {
+        format!("ch_{}", self.id.uuid().simple())
+    }
+}
+
+/// The sandbox's books, many charges in one transaction.
+struct Charges(Database);
+
+#[async_trait]
+impl Work for Charges {
+    type Item = Request;
+    type Answer = Result<Said, Error>;
+
+    async fn serve(&self, requests: &[Request]) -> Result<Vec<Self::Answer>, sqlx::Error> {
+        let mut sorted: Vec<&Request> = requests.iter().collect();
+        sorted.sort_by_key(|request| request.id);
+        let keys: Vec<_> = sorted.iter().map(|request| request.id.to_string()).collect();
+        let made = sqlx::query_scalar!(
             "INSERT INTO payments.sandbox_charges (idempotency_key, reference, amount, currency, token, decline_code, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (idempotency_key) DO NOTHING",
-            idempotency_key,
-            reference,
-            amount.amount,
-            amount.currency.code(),
-            token.as_str(),
-            declined.map(DeclineCode::as_str),
-            self.sources.now(),
+             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+             ON CONFLICT (idempotency_key) DO NOTHING RETURNING idempotency_key",
+            &keys,
+            &sorted.iter().map(|request| request.reference()).collect::<Vec<_>>(),
+            &sorted.iter().map(|request| request.amount.amount).collect::<Vec<_>>(),
+            &sorted.iter().map(|request| request.amount.currency.code().to_owned()).collect::<Vec<_>>(),
+            &sorted.iter().map(|request| request.token.as_str().to_owned()).collect::<Vec<_>>(),
+            &sorted
+                .iter()
+                .map(|request| request.declined.map(|code| code.as_str().to_owned()))
+                .collect::<Vec<_>>() as &[Option<String>],
+            &sorted.iter().map(|request| request.at).collect::<Vec<_>>(),
         )
-        .execute(self.database.pool())
+        .fetch_all(self.0.pool())
         .await?;
+        if made.len() == requests.len() {
+            return Ok(requests
+                .iter()
+                .map(|request| Ok(Said { reference: request.reference(), declined: request.declined }))
+                .collect());
+        }
+        // Somebody asked before: they get the answer of then.
         let kept = sqlx::query!(
-            "SELECT reference, decline_code FROM payments.sandbox_charges WHERE idempotency_key = $1",
-            idempotency_key,
+            "SELECT idempotency_key, reference, amount, currency, decline_code FROM payments.sandbox_charges
+             WHERE idempotency_key = ANY($1)",
+            &keys,
         )
-        .fetch_one(self.database.pool())
+        .fetch_all(self.0.pool())
         .await?;
-        Ok(Charge { reference: kept.reference, declined: kept.decline_code.as_deref().map(DeclineCode::of) })
+        let kept: HashMap<_, _> = kept.into_iter().map(|row| (row.idempotency_key.clone(), row)).collect();
+        requests
+            .iter()
+            .map(|request| {
+                let row = kept.get(&request.id.to_string()).ok_or(sqlx::Error::RowNotFound)?;
+                if (row.amount, row.currency.as_str()) != (request.amount.amount, request.amount.currency.code()) {
+                    return Ok(Err(Error::AmountChanged));
+                }
+                let declined = row.decline_code.as_deref().map(DeclineCode::of);
+                Ok(Ok(Said { reference: row.reference.clone(), declined }))
+            })
+            .collect()
     }
 }

@@ -8,6 +8,7 @@
 //! | PostgreSQL: pool, transactions, migrations, the embedded cluster | [`database`], [`migrate`], [`postgres`] |
 //! | telling other modules and other nodes | [`outbox`], [`changes`] |
 //! | many calls in one transaction | [`batch`] |
+//! | places where tests let the power fail | [`fault`] |
 //! | work that repeats | [`schedule`] |
 //! | how often somebody may do something | [`limits`] |
 //! | who did what | [`audit`] |
@@ -20,6 +21,7 @@ pub mod changes;
 pub mod database;
 pub mod email;
 pub mod error;
+pub mod fault;
 pub mod id;
 pub mod limits;
 pub mod migrate;

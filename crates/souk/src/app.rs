@@ -104,6 +104,7 @@ impl App {
             Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog))),
             Arc::new(identity::jobs::PrepareMails(self.identity.clone())),
             Arc::new(orders::jobs::ForgetBuyers(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::ExpireUnpaid(Arc::clone(&self.orders))),
             Arc::new(notifications::jobs::QueueMails(Arc::clone(&self.mails))),
         ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)

@@ -154,7 +154,10 @@ fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Op
         (OrderState::Paid, Some(payment)) if payment.amount != order.total => {
             format!("comes to {}, but {} was charged", order.total, payment.amount)
         }
-        (OrderState::Rejected | OrderState::Expired | OrderState::AwaitingPayment, Some(payment)) => {
+        (
+            OrderState::Rejected | OrderState::Expired | OrderState::Cancelled | OrderState::AwaitingPayment,
+            Some(payment),
+        ) => {
             format!("{}, but payment {} succeeded", order.state.as_str(), payment.id)
         }
         _ => return None,
@@ -164,12 +167,12 @@ fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Op
 
 fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<Violation> {
     let fits = match order.state {
-        OrderState::Paid => stock == Some(ReservationState::Sold),
+        OrderState::Paid | OrderState::Fulfilled => stock == Some(ReservationState::Sold),
         OrderState::AwaitingPayment => stock == Some(ReservationState::Held),
-        OrderState::Rejected | OrderState::Expired => {
+        OrderState::Rejected | OrderState::Expired | OrderState::Cancelled => {
             matches!(stock, None | Some(ReservationState::Released | ReservationState::Refused))
         }
-        OrderState::Pending | OrderState::Completed => true,
+        OrderState::Pending | OrderState::Completed | OrderState::Refunded => true,
     };
     let message = || format!("{}, but its stock is {stock:?}", order.state.as_str());
     (!fits).then(|| Violation::new("orders/stock_agrees", order.order_id, message()))
@@ -201,10 +204,12 @@ async fn charges_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
     let mut after = None;
     loop {
         let charged = app.payments.succeeded(after, BATCH).await?;
-        let Some(last) = charged.last() else { return Ok(violations) };
+        let Some((last, _)) = charged.last() else { return Ok(violations) };
         after = Some(*last);
+        let charged: Vec<_> =
+            charged.into_iter().map(|(id, order)| (id, order.map(orders::OrderId::from))).collect();
         let known: HashSet<_> = app.orders.of_payments(&charged).await?.into_iter().collect();
-        violations.extend(charged.iter().filter(|id| !known.contains(id)).map(|id| {
+        violations.extend(charged.iter().filter(|(id, _)| !known.contains(id)).map(|(id, _)| {
             Violation::new("payments/charge_has_order", id, "money was taken, but no order is paid with it")
         }));
     }

@@ -7,7 +7,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
 use identity::SignedIn;
-use orders::{Address, Cart, CartId, CartLine, Checkout, Error as OrdersError};
+use orders::{Address, Cart, CartId, CartLine, Checkout};
 use payments::PaymentToken;
 use platform::{Currency, Detail, Email, Money, Secret};
 use serde::{Deserialize, Serialize};
@@ -201,9 +201,8 @@ async fn checkout(
     Key(key): Key,
     Json(body): Json<CheckoutBody>,
 ) -> Result<Response, Problem> {
-    let cart_id = api.orders.basket(&actor, Some(&key)).await?.ok_or(OrdersError::CartNotFound)?;
     let checkout = Checkout {
-        cart_id,
+        cart_id: None,
         key,
         email: body.email,
         shipping_address: body.shipping_address,

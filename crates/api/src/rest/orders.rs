@@ -67,7 +67,7 @@ async fn create_order(
     Json(body): Json<CreateOrder>,
 ) -> Result<Response, Problem> {
     let checkout = Checkout {
-        cart_id: body.cart_id,
+        cart_id: Some(body.cart_id),
         key,
         email: body.email,
         shipping_address: body.shipping,
