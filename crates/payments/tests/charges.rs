@@ -1,6 +1,6 @@
 //! What a charge promises.
 
-use payments::{DeclineCode, Error, PaymentId, PaymentState, PaymentToken};
+use payments::{Charge, DeclineCode, Error, Payment, PaymentId, PaymentState, PaymentToken, Payments};
 use platform::{Currency, Money};
 use testkit::TestApp;
 use tokio::task::JoinSet;
@@ -11,6 +11,11 @@ fn token(text: &str) -> PaymentToken {
     PaymentToken::presented(text)
 }
 
+async fn charge(payments: &dyn Payments, id: PaymentId, amount: Money, text: &str) -> Result<Payment, Error> {
+    let order = id.uuid();
+    payments.charge(Charge { id, order, amount, token: &token(text) }).await
+}
+
 /// However often, and however concurrently, a payment is asked for, the provider charges once.
 #[tokio::test(flavor = "multi_thread")]
 async fn charges_once() {
@@ -19,7 +24,7 @@ async fn charges_once() {
     let mut askers = JoinSet::new();
     for _ in 0..8 {
         let payments = test.app.payments.clone();
-        askers.spawn(async move { payments.charge(id, PRICE, &token("tok_visa")).await.unwrap() });
+        askers.spawn(async move { charge(&*payments, id, PRICE, "tok_visa").await.unwrap() });
     }
     let answers = askers.join_all().await;
     assert!(answers.iter().all(|answer| answer.state == PaymentState::Succeeded));
@@ -31,7 +36,7 @@ async fn charges_once() {
     assert_eq!(charges, 1);
     let other = Money::new(1, Currency::GBP);
     assert!(matches!(
-        test.app.payments.charge(id, other, &token("tok_visa")).await,
+        charge(&*test.app.payments, id, other, "tok_visa").await,
         Err(Error::AmountChanged)
     ));
 }
@@ -48,8 +53,8 @@ async fn declines_stay() {
         ("tok_chargeDeclinedProcessingError", DeclineCode::ProcessingError),
     ] {
         let id: PaymentId = test.app.sources.id();
-        let first = test.app.payments.charge(id, PRICE, &token(name)).await.unwrap();
-        let again = test.app.payments.charge(id, PRICE, &token("tok_visa")).await.unwrap();
+        let first = charge(&*test.app.payments, id, PRICE, name).await.unwrap();
+        let again = test.app.charge(&*payments, id, PRICE, "tok_visa").await.unwrap();
         assert_eq!((first.state, again.state), (PaymentState::Declined(code), PaymentState::Declined(code)));
     }
     test.finish().await;

@@ -279,7 +279,7 @@ async fn a_checkout_and_a_merge_do_not_meet() {
 
 fn checkout(cart_id: CartId) -> orders::Checkout {
     orders::Checkout {
-        cart_id,
+        cart_id: Some(cart_id),
         key: orders::IdempotencyKey::parse("once").unwrap(),
         email: "ada@example.com".parse().unwrap(),
         shipping_address: testkit::address(),

@@ -15,7 +15,7 @@ async fn business(test: &TestApp) {
         let actor = Actor::holder(secret);
         test.app.orders.add_item(&actor, cart.id, variant, 2.try_into().unwrap(), None).await.unwrap();
         let checkout = Checkout {
-            cart_id: cart.id,
+            cart_id: Some(cart.id),
             key: IdempotencyKey::parse("k").unwrap(),
             email: "ada@example.com".parse().unwrap(),
             shipping_address: address(),
