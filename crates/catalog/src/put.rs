@@ -110,7 +110,7 @@ pub(crate) async fn currency_of(tx: &mut Tx, store: StoreId) -> Result<Currency,
         .await?
         .ok_or(Error::StoreNotFound)?;
     match stored(&row.status)? {
-        StoreStatus::Rejected => Err(Error::WrongState(StoreStatus::Rejected)),
+        status @ (StoreStatus::Rejected | StoreStatus::Withdrawn) => Err(Error::WrongState(status)),
         StoreStatus::Pending | StoreStatus::Active | StoreStatus::Suspended => stored(&row.currency),
     }
 }

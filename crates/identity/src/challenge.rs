@@ -6,6 +6,7 @@ use std::time::Duration;
 use platform::{Secret, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
 
 use crate::{Error, Parts, UserId};
 
@@ -53,6 +54,19 @@ pub(crate) async fn open<T: Serialize>(
     state: &T,
     lifetime: Duration,
 ) -> Result<Secret, Error> {
+    let mut connection = parts.database.pool().acquire().await?;
+    open_in(&mut connection, parts, purpose, user, state, lifetime).await
+}
+
+/// The same, in a transaction: there is no challenge if it fails.
+pub(crate) async fn open_in<T: Serialize>(
+    connection: &mut PgConnection,
+    parts: &Parts,
+    purpose: Purpose,
+    user: Option<UserId>,
+    state: &T,
+    lifetime: Duration,
+) -> Result<Secret, Error> {
     let (secret, now) = (parts.sources.secret(), parts.sources.now());
     sqlx::query!(
         "INSERT INTO identity.challenges (token_hash, purpose, user_id, state, created_at, expires_at)
@@ -64,7 +78,7 @@ pub(crate) async fn open<T: Serialize>(
         now,
         now + lifetime,
     )
-    .execute(parts.database.pool())
+    .execute(connection)
     .await?;
     Ok(secret)
 }

@@ -95,6 +95,36 @@ async fn other_sites_get_nothing_done() {
     test.finish().await;
 }
 
+/// A browser sends some credentials by itself (RFC 7617): that one comes along does not excuse a cookie. Only whoever
+/// shows a token or a key knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_token_stands_for_its_sender() {
+    let test = TestApp::start().await;
+    let ada = test.person("ada").await;
+    let login = browser(&test, "ada").await;
+    let cookie = cookie(&login, "souk_session");
+    let change = async |authorization: &str| {
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("origin", "https://evil.example"),
+            ("authorization", authorization),
+        ];
+        test.send(Method::PATCH, "/api/v1/users/me", &headers, Some(&json!({"name": "Eve"}))).await
+    };
+    for other in
+        ["Basic YWRhOnNlY3JldA==", "Digest username=\"ada\"", "Negotiate YWRh", "Bearer", "Bearers x"]
+    {
+        let refused = change(other).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (StatusCode::FORBIDDEN, "request/cross_site"),
+            "{other}"
+        );
+    }
+    assert_eq!(change(&ada.authorization).await.status, StatusCode::OK);
+    test.finish().await;
+}
+
 /// A login that is not used ends, and one that is used ends too.
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_end() {
@@ -246,4 +276,108 @@ async fn guesses_at_once_are_counted_too() {
     let looked_at = answers.iter().filter(|answer| answer.status == StatusCode::UNAUTHORIZED).count();
     assert_eq!(looked_at, 5, "{answers:?}");
     test.finish().await;
+}
+
+const NEW_PASSWORD: &str = "planted-another-battery-staple";
+const FACTORS: &str = "/api/v1/users/me/second_factors";
+
+/// What stands in the mail that resets ada's password.
+async fn reset_token(test: &TestApp) -> String {
+    test.post("/api/v1/auth/password_reset", &[], &json!({"email": "ada@example.com"})).await;
+    test.mailed_token("ada@example.com").await
+}
+
+async fn reset(test: &TestApp, token: &str) -> Answer {
+    let body = json!({"token": token, "password": NEW_PASSWORD});
+    test.post("/api/v1/auth/password_reset/confirm", &[], &body).await
+}
+
+/// Whoever has shown the old password and not yet the second factor begins anew after a reset.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_done_login_ends_with_a_reset() {
+    let test = TestApp::start().await;
+    let ada = test.person("ada").await;
+    let begun = test.send(Method::POST, &format!("{FACTORS}/totp"), &[ada.header()], None).await;
+    let totp = totp_rs::Totp::from_url(begun.json["otpauth_uri"].as_str().unwrap()).unwrap();
+    let now = test.app.sources.now().unix_timestamp();
+    let code = json!({"code": totp.generate(now.try_into().unwrap()).to_string()});
+    let enrolled = test.post(&format!("{FACTORS}/totp/confirm"), &[ada.header()], &code).await;
+    let complete = async |challenge: &Answer| {
+        let body = json!({
+            "challenge": challenge.json["challenge"], "recovery_code": enrolled.json["recovery_codes"][0]
+        });
+        test.post("/api/v1/auth/login/second_factor", &[], &body).await
+    };
+    let before = browser(&test, "ada").await;
+    assert!(before.json["challenge"].is_string(), "{before:?}");
+    let token = reset_token(&test).await;
+    assert_eq!(reset(&test, &token).await.status, StatusCode::NO_CONTENT);
+    let refused = complete(&before).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::GONE, "identity/token_not_valid"));
+    // The code is as good as it was.
+    let body = json!({"email": "ada@example.com", "password": NEW_PASSWORD});
+    let after = test.post("/api/v1/auth/login", &[], &body).await;
+    assert_eq!(complete(&after).await.status, StatusCode::OK);
+    test.finish().await;
+}
+
+/// Waits until so many of this database's transactions wait for another.
+async fn waiting(test: &TestApp, wanted: i64) {
+    loop {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(test.app.database.pool())
+        .await
+        .unwrap();
+        if waiting >= wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+/// A login that has read the old password before a reset, and goes on after it, opens nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_way_does_not_outlive_a_reset() {
+    for with_second_factor in [false, true] {
+        let test = TestApp::start().await;
+        let ada = test.account("ada").await;
+        let pool = test.app.database.pool();
+        if with_second_factor {
+            sqlx::query(
+                "INSERT INTO identity.totp (user_id, secret, created_at, confirmed_at) VALUES ($1, '', now(), now())",
+            )
+            .bind(ada.uuid())
+            .execute(pool)
+            .await
+            .unwrap();
+        }
+        let token = reset_token(&test).await;
+        // A login that has read the password counts it as a guess next, and is held up there. The reset forgets the
+        // guesses when all else is done.
+        let guess = json!({"email": "ada@example.com", "password": "wrong-wrong-wrong"});
+        assert_eq!(test.post("/api/v1/auth/login", &[], &guess).await.code(), "identity/login_failed");
+        let mut held = pool.begin().await.unwrap();
+        sqlx::query("SELECT FROM identity.failed_logins FOR UPDATE").execute(&mut *held).await.unwrap();
+        let (login, reset, ()) = tokio::join!(
+            browser(&test, "ada"),
+            async {
+                waiting(&test, 1).await;
+                reset(&test, &token).await
+            },
+            async {
+                waiting(&test, 2).await;
+                held.rollback().await.unwrap();
+            }
+        );
+        assert_eq!(reset.status, StatusCode::NO_CONTENT, "{reset:?}");
+        assert_eq!((login.status, login.code()), (StatusCode::UNAUTHORIZED, "identity/login_failed"));
+        for open in ["sessions WHERE revoked_at IS NULL", "challenges WHERE true"] {
+            let sql = format!("SELECT count(*) FROM identity.{open} AND user_id = '{ada}'");
+            let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await.unwrap();
+            assert_eq!(left, 0, "{open}");
+        }
+        test.finish().await;
+    }
 }

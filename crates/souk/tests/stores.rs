@@ -343,6 +343,117 @@ async fn an_owner_is_entered_after_a_crash() {
     test.finish().await;
 }
 
+/// The power fails before the owner is entered, and the applicant leaves: the store can be rejected, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_applicant_who_left_is_rejected() {
+    let test = TestApp::start().await;
+    let (ada, operator) = (test.person("ada").await, test.operator().await);
+    let store = pending(&test, &ada, "kiln").await;
+    let crash = "UPDATE catalog.stores SET founded_at = NULL; DELETE FROM identity.memberships";
+    sqlx::raw_sql(crash).execute(test.app.database.pool()).await.unwrap();
+    assert_eq!(leave(&test, &ada).await.status, 204);
+    assert_refused(&decide(&test, Some(&operator), &store, "approve").await, 404, "identity/user_not_found");
+    assert_eq!(decide(&test, Some(&operator), &store, "reject").await.json["status"], "rejected");
+    test.finish().await;
+}
+
+async fn leave(test: &TestApp, person: &Person) -> Answer {
+    let body = json!({"password": testkit::PASSWORD});
+    test.ask(Some(person), Method::POST, "/api/v1/users/me/delete", &[], Some(&body)).await
+}
+
+async fn withdraw(test: &TestApp, person: &Person, store: &str) -> Answer {
+    test.ask(Some(person), Method::DELETE, store, &[], None).await
+}
+
+/// Whoever was turned down gives the store up, and is free to go; the slug is for others then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_traded_is_withdrawn() {
+    let test = TestApp::start().await;
+    let (ada, eve, operator) = (test.person("ada").await, test.person("eve").await, test.operator().await);
+    for reject in [true, false] {
+        let store = pending(&test, &ada, "kiln").await;
+        let id = store.rsplit('/').next().unwrap().parse().unwrap();
+        let manager = test.member(&format!("manager-{reject}"), id, StoreRole::Manager).await;
+        let key = json!({"kind": "secret", "name": "Sync", "scopes": StoreRole::Owner.permissions()});
+        let key = test.ask(Some(&ada), Method::POST, &format!("{store}/api_keys"), &[], Some(&key)).await;
+        let key = format!("Bearer {}", key.json["key"].as_str().unwrap());
+        if reject {
+            decide(&test, Some(&operator), &store, "reject").await;
+        }
+        assert_refused(&leave(&test, &ada).await, 409, "identity/owns_stores");
+        assert_refused(&withdraw(&test, &eve, &store).await, 404, "catalog/store_not_found");
+        assert_refused(&withdraw(&test, &manager, &store).await, 403, "identity/forbidden");
+        let without_factor = withdraw(&test, &operator, &store).await;
+        assert_refused(&without_factor, 403, "identity/second_factor_required");
+        let program = Person { authorization: key.clone(), ..ada.clone() };
+        assert_refused(&withdraw(&test, &program, &store).await, 403, "identity/people_only");
+        assert_eq!(withdraw(&test, &ada, &store).await.status, 204);
+        for (person, path) in [(&ada, store.as_str()), (&manager, &store), (&ada, "/api/v1/stores/kiln")] {
+            assert_refused(&show(&test, Some(person), path).await, 404, "catalog/store_not_found");
+        }
+        let mine = show(&test, Some(&ada), "/api/v1/users/me/stores").await;
+        assert_eq!(mine.json["data"], json!([]));
+        let with_key = test.get(&format!("{store}/stock"), &[("authorization", &key)]).await;
+        assert_refused(&with_key, 401, "identity/bad_credential");
+        for what in ["approve", "reject", "suspend", "reinstate"] {
+            let refused = decide(&test, Some(&operator), &store, what).await;
+            assert_refused(&refused, 409, "catalog/wrong_state");
+        }
+    }
+    let withdrawn = show(&test, Some(&operator), "/api/v1/admin/stores?status=withdrawn").await;
+    assert_eq!(withdrawn.json["data"].as_array().unwrap().len(), 2, "{withdrawn:?}");
+    assert_eq!(apply(&test, Some(&eve), "kiln").await.status, 201, "the slug is free");
+    assert_eq!(leave(&test, &ada).await.status, 204);
+    test.finish().await;
+}
+
+/// What was approved once is not given up, whatever became of it. What was left half done is done by asking again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_traded_stays() {
+    let test = TestApp::start().await;
+    let (ada, operator) = (test.person("ada").await, test.operator().await);
+    let store = pending(&test, &ada, "kiln").await;
+    for what in ["approve", "suspend"] {
+        decide(&test, Some(&operator), &store, what).await;
+        assert_refused(&withdraw(&test, &ada, &store).await, 409, "catalog/wrong_state");
+    }
+    // The power fails between closing another one and ending its team.
+    let other = pending(&test, &ada, "other").await;
+    let crash = "UPDATE catalog.stores SET status = 'withdrawn', application = NULL WHERE slug = 'other'";
+    sqlx::raw_sql(crash).execute(test.app.database.pool()).await.unwrap();
+    assert_eq!(withdraw(&test, &ada, &other).await.status, 204);
+    let mine = show(&test, Some(&ada), "/api/v1/users/me/stores").await;
+    assert_eq!(mine.json["data"].as_array().unwrap().len(), 1, "{mine:?}");
+    test.finish().await;
+}
+
+/// Souk mails nothing in the name of a store that no operator has approved, or that one has closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_do_not_trade_invite_nobody() {
+    let test = TestApp::start().await;
+    let (ada, operator) = (test.person("ada").await, test.operator().await);
+    let store = pending(&test, &ada, "kiln").await;
+    let path = format!("{store}/invitations");
+    let body = json!({"email": "bob@example.com", "role": "staff"});
+    for (what, may) in [("", false), ("reject", false), ("approve", true), ("suspend", false)] {
+        if !what.is_empty() {
+            decide(&test, Some(&operator), &store, what).await;
+        }
+        let answer = test.ask(Some(&ada), Method::POST, &path, &[], Some(&body)).await;
+        test.run_jobs().await;
+        let mailed = test.mails().await.iter().any(|mail| mail.to == "bob@example.com");
+        if may {
+            assert_eq!((answer.status.as_u16(), mailed), (201, true), "{what}: {answer:?}");
+        } else {
+            assert_refused(&answer, 409, "catalog/wrong_state");
+            assert_eq!(mailed, what == "suspend", "{what}: only the one that was mailed before");
+        }
+    }
+    assert_eq!(test.mails().await.iter().filter(|mail| mail.to == "bob@example.com").count(), 1);
+    test.finish().await;
+}
+
 /// Each step of a store's life stands in the audit log, with who took it, and is published.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_is_written_down() {

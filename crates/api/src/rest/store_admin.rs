@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::fields::{one_line, picture, prose};
-use super::shared::{NoQuery, PRIVATE, nullable, private, slice, store_id, versioned};
+use super::shared::{NoQuery, PRIVATE, done, nullable, private, slice, store_id, versioned};
 use super::stores::with_address;
 use crate::Api;
 use crate::auth::Caller;
@@ -24,7 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(apply_for_store))
         .routes(routes!(list_my_stores))
-        .routes(routes!(change_store))
+        .routes(routes!(change_store, withdraw_store))
         .routes(routes!(approve_store))
         .routes(routes!(reject_store))
         .routes(routes!(suspend_store))
@@ -185,6 +185,26 @@ async fn change_store(
     let id = store_id(&api, &actor, &store).await?;
     let change = StoreChange { name: body.name, description: body.description, image_url: body.image_url };
     Ok(shown(&api, api.catalog.change_store(&actor, id, &change, version).await?))
+}
+
+/// Withdraws a store that never traded.
+///
+/// For its owners, while it waits or after it was rejected: its team goes with its invitations and keys, and the slug is
+/// free again. There is no way back.
+#[utoipa::path(delete, path = "/api/v1/stores/{id}", tag = "Stores",
+    params(("id" = String, Path, description = "Id or slug", example = "kiln-and-kin")),
+    security(("bearer" = []), ("session_cookie" = [])),
+    responses((status = 204, description = "Withdrawn"), (status = 401, body = ProblemBody),
+              (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+              (status = 409, description = "It was approved once; `facts` has its status", body = ProblemBody)))]
+async fn withdraw_store(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(store): Path<String>,
+) -> Result<Response, Problem> {
+    let id = store_id(&api, &actor, &store).await?;
+    api.catalog.withdraw(&actor, id).await?;
+    Ok(done())
 }
 
 async fn decide(api: &Api, actor: &Actor, store: &str, decision: Decision) -> Result<Response, Problem> {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use catalog::Key;
 use garde::Validate;
 use identity::{Invitation, InvitationId, Invited, Member, NewInvitation, StoreRole, UserId};
 use platform::Email;
@@ -134,7 +133,7 @@ async fn list_invitations(
     params(("id" = String, Path)), security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 201, description = "A mail is on its way", body = Invitation), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-              (status = 409, description = "A member already", body = ProblemBody), (status = 422, body = ProblemBody)))]
+              (status = 409, description = "A member already, or the store does not trade", body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn invite(
     State(api): State<Api>,
     Caller(actor): Caller,
@@ -143,7 +142,7 @@ async fn invite(
 ) -> Result<Response, Problem> {
     let id = store_id(&api, &actor, &store).await?;
     actor.require(identity::Permission::TeamWrite, id)?;
-    let store = api.catalog.store(&actor, &Key::Id(id)).await?;
+    let store = api.catalog.sender(&actor, id).await?;
     let new = NewInvitation { email: body.email, role: body.role, store_name: store.name };
     let invitation = api.identity.teams.invite(&actor, id, &new).await?;
     Ok((StatusCode::CREATED, [PRIVATE], axum::Json(invitation)).into_response())

@@ -21,7 +21,7 @@ pub(super) async fn change(
     if before.version != version {
         return Err(Error::Stale);
     }
-    if before.status == StoreStatus::Rejected {
+    if matches!(before.status, StoreStatus::Rejected | StoreStatus::Withdrawn) {
         return Err(Error::WrongState(before.status));
     }
     let store = Store {

@@ -2,6 +2,7 @@
 mod apply;
 mod change;
 mod review;
+mod withdraw;
 
 use async_trait::async_trait;
 use identity::{Actor, Permission, StoreMark, StoreRole, UserId};
@@ -27,6 +28,8 @@ pub enum StoreStatus {
     Suspended,
     /// The operator did not want it.
     Rejected,
+    /// Its owner gave it up before it ever traded.
+    Withdrawn,
 }
 
 impl StoreStatus {
@@ -37,6 +40,7 @@ impl StoreStatus {
             Self::Active => "active",
             Self::Suspended => "suspended",
             Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -44,9 +48,9 @@ impl StoreStatus {
 impl std::str::FromStr for StoreStatus {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Pending, Self::Active, Self::Suspended, Self::Rejected];
+        let all = [Self::Pending, Self::Active, Self::Suspended, Self::Rejected, Self::Withdrawn];
         let found = all.into_iter().find(|status| status.as_str() == text);
-        found.ok_or_else(|| format!("{text:?} is not pending, active, suspended or rejected"))
+        found.ok_or_else(|| format!("{text:?} is not pending, active, suspended, rejected or withdrawn"))
     }
 }
 
@@ -163,6 +167,14 @@ pub trait Stores: Send + Sync + 'static {
     /// Decides about a store.
     async fn decide(&self, actor: &Actor, store: StoreId, decision: &Decision) -> Result<Store, Error>;
 
+    /// Gives a store up that never traded, for good. Its team goes, and its slug is free again. Whoever does may do
+    /// what an owner may; repeating it changes nothing.
+    async fn withdraw(&self, actor: &Actor, store: StoreId) -> Result<(), Error>;
+
+    /// A store that may write to people in its own name: one that trades. Strangers would otherwise have Souk mail what
+    /// no operator has looked at.
+    async fn sender(&self, actor: &Actor, store: StoreId) -> Result<Store, Error>;
+
     /// Stores of this status, or all, the latest first. For operators.
     async fn review_queue(
         &self,
@@ -205,6 +217,15 @@ impl Stores for Service {
         review::decide(self, actor, store, decision).await
     }
 
+    async fn withdraw(&self, actor: &Actor, store: StoreId) -> Result<(), Error> {
+        withdraw::withdraw(self, actor, store).await
+    }
+
+    async fn sender(&self, actor: &Actor, store: StoreId) -> Result<Store, Error> {
+        let store = find(&self.database, actor, &Key::Id(store)).await?;
+        if store.status == StoreStatus::Active { Ok(store) } else { Err(Error::WrongState(store.status)) }
+    }
+
     async fn review_queue(
         &self,
         actor: &Actor,
@@ -230,7 +251,7 @@ impl Stores for Service {
     async fn founded_stores(&self, after: Option<StoreId>, limit: i64) -> Result<Vec<StoreId>, Error> {
         Ok(sqlx::query_scalar!(
             r#"SELECT id AS "id: StoreId" FROM catalog.stores
-               WHERE founded_at IS NOT NULL AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2"#,
+               WHERE founded_at IS NOT NULL AND status <> 'withdrawn' AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2"#,
             after.map(StoreId::uuid),
             limit,
         )

@@ -27,7 +27,11 @@ pub(super) async fn decide(
     decision: &Decision,
 ) -> Result<Store, Error> {
     actor.require_platform(Permission::StoresReview)?;
-    apply::found_if_left_undone(service, id).await?;
+    match apply::found_if_left_undone(service, id).await {
+        // Nobody is left to be its owner: all that can be done is to reject it.
+        Err(Error::Identity(identity::Error::UserNotFound)) if matches!(decision, Decision::Reject(_)) => {}
+        outcome => outcome?,
+    }
     let (status, from, action, reason) = decision.parts();
     let now = service.sources.now();
     let mut tx = service.database.begin_within(id).await?;

@@ -86,7 +86,7 @@ pub(super) async fn set_role(
     )
     .execute(&mut *tx)
     .await?;
-    end_keys(&mut tx, id, now).await?;
+    end_gifts(&mut tx, id, now).await?;
     // Whoever holds one of their sessions holds no more, and no less, than they signed in for.
     end_all(&mut tx, id, None, "role_changed", now).await?;
     tx.audit(
@@ -97,15 +97,28 @@ pub(super) async fn set_role(
     Ok(user)
 }
 
-/// Ends the keys of the marketplace that somebody made.
-async fn end_keys(
+/// Ends what somebody gave others to act by their role in the marketplace: keys, and invitations that are open. What
+/// they gave for a store of their own stays.
+async fn end_gifts(
     connection: &mut PgConnection,
     user: UserId,
     now: time::OffsetDateTime,
 ) -> Result<(), Error> {
     sqlx::query!(
-        "UPDATE identity.api_keys SET revoked_at = $2
-         WHERE created_by = $1 AND store_id IS NULL AND revoked_at IS NULL",
+        "UPDATE identity.api_keys k SET revoked_at = $2
+         WHERE created_by = $1 AND revoked_at IS NULL
+           AND NOT EXISTS (SELECT FROM identity.memberships m
+                           WHERE m.store_id = k.store_id AND m.user_id = $1 AND m.role = 'owner')",
+        user.uuid(),
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE identity.invitations i SET revoked_at = $2
+         WHERE invited_by = $1 AND accepted_at IS NULL AND revoked_at IS NULL
+           AND NOT EXISTS (SELECT FROM identity.memberships m
+                           WHERE m.store_id = i.store_id AND m.user_id = $1 AND m.role = 'owner')",
         user.uuid(),
         now,
     )

@@ -71,22 +71,25 @@ async fn go_on(
     password_hash: Option<&str>,
 ) -> Result<SignIn, Error> {
     let methods = factors::methods(parts, user).await?;
+    let mut tx = parts.database.begin().await?;
+    // Whoever changes the password came before, or waits and ends what this login begins too.
+    let still = sqlx::query_scalar!(
+        r#"SELECT $2::text IS NULL OR password_hash = $2 AS "still" FROM identity.users
+           WHERE id = $1 AND deleted_at IS NULL FOR SHARE"#,
+        user.uuid(),
+        password_hash,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if still.flatten() != Some(true) {
+        return Err(Error::LoginFailed);
+    }
     if methods.is_empty() {
-        let mut tx = parts.database.begin().await?;
-        // Whoever changes the password came before, or waits and ends this login too.
-        let still = sqlx::query_scalar!(
-            r#"SELECT $2::text IS NULL OR password_hash = $2 AS "still" FROM identity.users WHERE id = $1 FOR SHARE"#,
-            user.uuid(),
-            password_hash,
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        if still.flatten() != Some(true) {
-            return Err(Error::LoginFailed);
-        }
         return Ok(SignIn::Done(Box::new(open(parts, tx, user, client, false).await?)));
     }
-    let purpose = Purpose::SecondFactor;
-    let challenge = challenge::open(parts, purpose, Some(user), &FirstFactor {}, SECOND_FACTOR_TIME).await?;
+    let (purpose, first) = (Purpose::SecondFactor, FirstFactor {});
+    let challenge =
+        challenge::open_in(&mut tx, parts, purpose, Some(user), &first, SECOND_FACTOR_TIME).await?;
+    tx.commit(parts.sources.now()).await?;
     Ok(SignIn::SecondFactor { challenge, methods })
 }

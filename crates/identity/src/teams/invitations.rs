@@ -68,7 +68,7 @@ pub(super) async fn invite(
     .fetch_one(&mut *tx)
     .await?;
     if member {
-        return Err(Error::Conflict("this person is a member already", "identity/already_member"));
+        return Err(already_member());
     }
     sqlx::query!(
         "UPDATE identity.invitations SET revoked_at = $3
@@ -106,6 +106,10 @@ pub(super) async fn invite(
     tx.audit(actor.did("member.invited", "invitation", invitation.id).in_store(store).with_facts(facts));
     tx.commit(now).await?;
     Ok(invitation)
+}
+
+const fn already_member() -> Error {
+    Error::Conflict("this person is a member already", "identity/already_member")
 }
 
 pub(super) async fn withdraw(
@@ -146,6 +150,10 @@ pub(super) async fn accept(parts: &Parts, actor: &Actor, token: &Secret) -> Resu
     .ok_or(Error::BadToken)?;
     let mut tx = parts.database.begin_within(store).await?;
     members::lock(&mut tx, store).await?;
+    // Who came to have the address it went to may be one by another: their role is changed by others, not by this.
+    if members::is_one(&mut tx, store, user).await? {
+        return Err(already_member());
+    }
     // Whoever finds the mail of somebody else can not use it.
     let row = sqlx::query!(
         r#"UPDATE identity.invitations i SET accepted_at = $2, accepted_by = $3

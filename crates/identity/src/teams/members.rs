@@ -46,6 +46,21 @@ async fn one(connection: &mut PgConnection, store: StoreId, user: UserId) -> Res
     load(connection, store, Some(user)).await?.pop().ok_or(Error::NotFound("member"))
 }
 
+/// Whether somebody works for a store.
+pub(super) async fn is_one(
+    connection: &mut PgConnection,
+    store: StoreId,
+    user: UserId,
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM identity.memberships WHERE store_id = $1 AND user_id = $2) AS "is_one!""#,
+        store.uuid(),
+        user.uuid(),
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
 /// Makes changes of a store's team wait for each other.
 pub(crate) async fn lock(connection: &mut PgConnection, store: StoreId) -> Result<(), Error> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("identity/team/{store}"))
@@ -204,6 +219,37 @@ pub(super) async fn found(parts: &Parts, actor: &Actor, store: StoreId, owner: U
     write(&mut tx, store, owner, StoreRole::Owner, now).await?;
     there_still(&mut tx, owner).await?;
     tx.audit(actor.did("store.founded", "user", owner).in_store(store));
+    tx.commit(now).await?;
+    Ok(())
+}
+
+pub(super) async fn disband(parts: &Parts, actor: &Actor, store: StoreId) -> Result<(), Error> {
+    if !actor.is_system() {
+        return Err(crate::Denied::PeopleOnly.into());
+    }
+    let now = parts.sources.now();
+    let mut tx = parts.database.begin_within(store).await?;
+    lock(&mut tx, store).await?;
+    let gone = sqlx::query_scalar!(
+        r#"DELETE FROM identity.memberships WHERE store_id = $1 RETURNING user_id AS "user_id: UserId""#,
+        store.uuid(),
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    // Nobody is left who could look at the addresses in them.
+    sqlx::query!("DELETE FROM identity.invitations WHERE store_id = $1", store.uuid())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE identity.api_keys SET revoked_at = $2 WHERE store_id = $1 AND revoked_at IS NULL",
+        store.uuid(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    for user in gone {
+        tx.audit(actor.did("member.removed", "user", user).in_store(store));
+    }
     tx.commit(now).await?;
     Ok(())
 }

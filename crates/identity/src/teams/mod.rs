@@ -93,6 +93,9 @@ pub trait Teams: Send + Sync + 'static {
     /// Makes somebody a store's first owner. For whoever opens stores; repeating it changes nothing.
     async fn found(&self, actor: &Actor, store: StoreId, owner: UserId) -> Result<(), Error>;
 
+    /// Ends a store's team, with its invitations and keys. For whoever closes stores; repeating it changes nothing.
+    async fn disband(&self, actor: &Actor, store: StoreId) -> Result<(), Error>;
+
     /// Invitations that wait for an answer, the latest first.
     async fn invitations(&self, actor: &Actor, store: StoreId) -> Result<Vec<Invitation>, Error>;
 
@@ -128,6 +131,10 @@ impl Teams for Service {
 
     async fn found(&self, actor: &Actor, store: StoreId, owner: UserId) -> Result<(), Error> {
         members::found(&self.0, actor, store, owner).await
+    }
+
+    async fn disband(&self, actor: &Actor, store: StoreId) -> Result<(), Error> {
+        members::disband(&self.0, actor, store).await
     }
 
     async fn invitations(&self, actor: &Actor, store: StoreId) -> Result<Vec<Invitation>, Error> {

@@ -2,6 +2,7 @@
 //! Never a 500.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod edges;
 mod hostile;
 mod people;
 mod scene;

@@ -3,6 +3,7 @@
 use identity::Actor;
 use platform::audit::{self, Filter};
 use serde_json::json;
+use time::Duration;
 
 use crate::browser::Browser;
 use crate::scene::Scene;
@@ -86,6 +87,21 @@ async fn whoever_began_to_link_ends_it() {
     let headers = [("content-type", "application/json"), ("origin", "https://evil.example")];
     let page = browser.send(reqwest::Method::POST, &url, &headers, Some("{}".to_owned())).await;
     assert_eq!((page.status, &page.json()["code"]), (403, &json!("request/cross_site")));
+    scene.test.finish().await;
+}
+
+/// With a login that was left open, or stolen, nobody adds a way in that lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_login_links_nothing() {
+    let scene = Scene::open(false).await;
+    scene.account("ada@example.com").await;
+    let mut browser = Browser::new();
+    scene.sign_in_with_password(&mut browser, "ada@example.com").await;
+    scene.test.clock.advance(Duration::minutes(15));
+    let refused = scene.begin_link(&mut browser, "oidc").await;
+    assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("identity/login_too_old")));
+    scene.sign_in_with_password(&mut browser, "ada@example.com").await;
+    assert_eq!(scene.begin_link(&mut browser, "oidc").await.status, 200, "signing in again is enough");
     scene.test.finish().await;
 }
 

@@ -262,6 +262,8 @@ fn endings() -> Vec<Route> {
     use Access::Person;
     vec![
         get("DELETE /api/v1/stores/{id}/products/{product_id}", Access::Store(Permission::ProductsWrite)),
+        // All that an owner may; this right is the one that no other role has.
+        get("DELETE /api/v1/stores/{id}", Access::Store(Permission::KeysWrite)),
         get("DELETE /api/v1/stores/{id}/members/{user_id}", Access::Store(Permission::TeamWrite)),
         get("DELETE /api/v1/users/me/sessions", Person),
         send(
