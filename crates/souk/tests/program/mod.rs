@@ -63,8 +63,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// With these variables in its environment.
+    pub(crate) async fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let (port, ops_port) = (free_port(), free_port());
         let child = souk(data, &["serve", "--demo"])
+            .envs(variables.iter().copied())
             .env("SOUK_LISTEN", format!("127.0.0.1:{port}"))
             .env("SOUK_OPS_LISTEN", format!("127.0.0.1:{ops_port}"))
             .env("SOUK_STEP_DEADLINE_SECONDS", "1")
