@@ -28,8 +28,6 @@ pub struct Offer {
     pub price: Money,
     /// The variant's picture, or the product's first.
     pub image_url: Option<String>,
-    /// SHIM
-    pub purchase_limit: Option<platform::Quantity>,
 }
 
 pub(crate) async fn of_variants(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
@@ -58,7 +56,6 @@ pub(crate) async fn of_variants(database: &Database, variants: &[VariantId]) -> 
                 store: StoreRef { id: row.store_id, slug: stored(&row.store_slug)?, name: row.store_name },
                 price: Money::new(row.price, currency),
                 image_url: row.image_url,
-                purchase_limit: None,
             })
         })
         .collect()

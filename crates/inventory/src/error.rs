@@ -10,8 +10,6 @@ pub enum Error {
     /// There is less than was asked for. Nothing was reserved.
     #[error("not enough in stock")]
     OutOfStock(Vec<Shortage>),
-    #[error("limit")]
-    PurchaseLimit(Vec<crate::Excess>),
     /// The reservation was given back before.
     #[error("the reservation was released")]
     Released,
@@ -85,7 +83,7 @@ impl Shortage {
 impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
-            Self::PurchaseLimit(_) | Self::OutOfStock(_) | Self::Released | Self::TooLittle(_) => Code::Conflict,
+            Self::OutOfStock(_) | Self::Released | Self::TooLittle(_) => Code::Conflict,
             Self::ReservationNotFound | Self::VariantNotFound => Code::NotFound,
             Self::Stale => Code::Precondition,
             Self::KeyReused | Self::Invalid { .. } | Self::Cursor(_) => Code::Invalid,
@@ -98,7 +96,6 @@ impl ServiceError for Error {
     fn reason(&self) -> &str {
         match self {
             Self::OutOfStock(_) => "inventory/out_of_stock",
-            Self::PurchaseLimit(_) => "inventory/purchase_limit",
             Self::Released => "inventory/reservation_released",
             Self::ReservationNotFound => "inventory/reservation_not_found",
             Self::TooLittle(_) => "inventory/too_little",

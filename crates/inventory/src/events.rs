@@ -15,11 +15,6 @@ pub struct AvailabilityChanged {
     pub version: i64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReservationsExpired { pub reservations: Vec<crate::ReservationId> }
-impl Event for ReservationsExpired {
-    const TOPIC: &'static str = "inventory.reservations_expired.v1";
-}
 impl Event for AvailabilityChanged {
     const TOPIC: &'static str = "inventory.availability_changed.v1";
 }

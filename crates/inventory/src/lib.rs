@@ -50,11 +50,7 @@ pub trait Inventory: Send + Sync + 'static {
 
     /// Reserves every line or none, first come first served. Idempotent: the first answer is kept, a
     /// refusal too; one that was released stays so.
-    async fn reserve(&self, reserve: Reserve) -> Result<(), Error>;
-    /// SHIM
-    async fn extend(&self, id: ReservationId, expires_at: Option<time::OffsetDateTime>) -> Result<(), Error>;
-    /// SHIM
-    async fn sweep(&self) -> Result<u64, Error>;
+    async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), Error>;
 
     /// Turns a held reservation into a sale. Idempotent.
     async fn sell(&self, id: ReservationId) -> Result<(), Error>;
@@ -118,14 +114,8 @@ impl Inventory for Service {
         Ok(made.len() as u64)
     }
 
-    async fn reserve(&self, reserve: Reserve) -> Result<(), Error> {
-        reservation::reserve(&self.database, &self.sources, reserve.id, &reserve.lines).await
-    }
-    async fn extend(&self, _: ReservationId, _: Option<time::OffsetDateTime>) -> Result<(), Error> {
-        Ok(())
-    }
-    async fn sweep(&self) -> Result<u64, Error> {
-        Ok(0)
+    async fn reserve(&self, id: ReservationId, lines: &[Line]) -> Result<(), Error> {
+        reservation::reserve(&self.database, &self.sources, id, lines).await
     }
 
     async fn sell(&self, id: ReservationId) -> Result<(), Error> {
@@ -152,20 +142,6 @@ impl Inventory for Service {
 impl Line {
     /// `quantity` units of a variant.
     pub const fn new(variant_id: VariantId, quantity: Quantity) -> Self {
-        Self { variant_id, quantity, limit: None }
+        Self { variant_id, quantity }
     }
 }
-#[derive(Clone, Copy, Debug)]
-pub struct Limit { pub product_id: catalog::ProductId, pub most: Quantity }
-#[derive(Clone, Debug)]
-pub struct BuyerKey([u8; 16]);
-impl BuyerKey {
-    pub fn of_user(_: identity::UserId) -> Self { Self([0; 16]) }
-    pub fn of_email(_: &platform::Email) -> Self { Self([0; 16]) }
-}
-#[derive(Clone, Debug)]
-pub struct Reserve { pub id: ReservationId, pub lines: Vec<Line>, pub buyers: Vec<BuyerKey>, pub destination: Option<String>, pub expires_at: Option<time::OffsetDateTime> }
-#[derive(Clone, Debug)]
-pub struct Excess;
-impl Excess { pub fn detail(&self) -> platform::Detail { platform::Detail::new("", "", "") } }
-

@@ -21,7 +21,6 @@ pub struct Line {
     pub variant_id: VariantId,
     /// How many units.
     pub quantity: Quantity,
-    pub limit: Option<crate::Limit>,
 }
 
 /// Where a reservation is in its life.
