@@ -1,7 +1,7 @@
 //! Offers: what a cart needs to know of a variant.
 
 use platform::id::uuids;
-use platform::{Currency, Database, Money, Slug};
+use platform::{Currency, Database, Money, Quantity, Slug};
 
 use crate::error::stored;
 use crate::product::variant_title;
@@ -28,12 +28,14 @@ pub struct Offer {
     pub price: Money,
     /// The variant's picture, or the product's first.
     pub image_url: Option<String>,
+    /// Units of the product that one buyer may have, over all their orders.
+    pub purchase_limit: Option<Quantity>,
 }
 
 pub(crate) async fn of_variants(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
     let rows = sqlx::query!(
         r#"SELECT v.id AS "variant_id: VariantId", v.options, v.sku, v.price, p.currency, p.title, p.slug,
-                  p.id AS "product_id: ProductId", coalesce(v.image_url, p.images -> 0 ->> 'url') AS image_url,
+                  p.id AS "product_id: ProductId", p.purchase_limit, coalesce(v.image_url, p.images -> 0 ->> 'url') AS image_url,
                   s.id AS "store_id: StoreId", s.slug AS store_slug, s.name AS store_name
            FROM catalog.variants v
            JOIN catalog.products p ON p.id = v.product_id
@@ -56,7 +58,13 @@ pub(crate) async fn of_variants(database: &Database, variants: &[VariantId]) -> 
                 store: StoreRef { id: row.store_id, slug: stored(&row.store_slug)?, name: row.store_name },
                 price: Money::new(row.price, currency),
                 image_url: row.image_url,
+                purchase_limit: limit(row.purchase_limit),
             })
         })
         .collect()
+}
+
+/// A purchase limit as it is stored: a constraint of the database keeps it within bounds.
+pub(crate) fn limit(stored: Option<i32>) -> Option<Quantity> {
+    stored.and_then(|most| Quantity::try_from(i64::from(most)).ok())
 }

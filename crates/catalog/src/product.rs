@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use identity::Actor;
 use platform::id::uuids;
-use platform::{Currency, Database, Money, Slug};
+use platform::{Currency, Database, Money, Quantity, Slug};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::error::stored;
+use crate::offer::limit;
 use crate::{CategoryId, Error, Key, ProductId, StoreId, VariantId};
 
 /// Where a product is in its life.
@@ -74,6 +75,8 @@ pub struct Product {
     pub options: Vec<ProductOption>,
     /// Each combination of options that is sold, in the merchant's order.
     pub variants: Vec<Variant>,
+    /// Units that one buyer may have, over all their orders.
+    pub purchase_limit: Option<Quantity>,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// When it was last changed.
@@ -182,7 +185,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[ProductId]) -> Re
     let rows = sqlx::query!(
         r#"SELECT p.id AS "id: ProductId", p.slug, p.title, p.description, p.vendor, p.tags, p.status,
                   p.options AS "options: sqlx::types::Json<Vec<ProductOption>>",
-                  p.images AS "images: sqlx::types::Json<Vec<Image>>", p.currency, p.created_at, p.updated_at, p.version,
+                  p.images AS "images: sqlx::types::Json<Vec<Image>>", p.currency, p.created_at, p.updated_at, p.version, p.purchase_limit,
                   s.id AS "store_id: StoreId", s.slug AS store_slug, s.name AS store_name
            FROM catalog.products p JOIN catalog.stores s ON s.id = p.store_id WHERE p.id = ANY($1)"#,
         &uuids(ids),
@@ -205,6 +208,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[ProductId]) -> Re
             images: row.images.0,
             options: row.options.0,
             variants: Vec::new(),
+            purchase_limit: limit(row.purchase_limit),
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

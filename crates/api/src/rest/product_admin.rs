@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::{CategoryId, Image, NewProduct, Product, ProductChange, ProductId, ProductStatus, PutVariant};
 use garde::Validate;
-use platform::{Money, PageRequest, Slice, Slug};
+use platform::{Money, PageRequest, Quantity, Slice, Slug};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -137,6 +137,10 @@ struct CreateProduct {
     /// Each combination of options that is sold; at least one.
     #[garde(length(min = 1, max = 250), dive)]
     variants: Vec<CreateVariant>,
+    /// Units that one buyer may have, over all their orders.
+    #[garde(skip)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000, example = 2)]
+    purchase_limit: Option<Quantity>,
 }
 
 /// What is to be changed of a product; what is left out stays.
@@ -166,6 +170,11 @@ struct ChangeProduct {
     /// Where it is found, all of them.
     #[garde(inner(length(max = 20)))]
     categories: Option<Vec<CategoryId>>,
+    /// Units that one buyer may have, over all their orders; null takes the limit away.
+    #[garde(skip)]
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000, example = 2)]
+    purchase_limit: Option<Option<Quantity>>,
 }
 
 /// The product as its team sees it, with the version to change it on top of.
@@ -251,6 +260,7 @@ async fn create_product(
         images: body.images.into_iter().map(Image::from).collect(),
         categories: body.categories,
         variants: body.variants.into_iter().map(PutVariant::from).collect(),
+        purchase_limit: body.purchase_limit,
     };
     made(&api, api.catalog.create_product(&actor, id, new).await?).await
 }
@@ -302,6 +312,7 @@ async fn change_product(
         status: body.status,
         images: body.images.map(|images| images.into_iter().map(Image::from).collect()),
         categories: body.categories,
+        purchase_limit: body.purchase_limit,
     };
     shown(&api, api.catalog.change_product(&actor, id, product, &change, Some(version)).await?).await
 }

@@ -6,7 +6,7 @@ use catalog::{
     CATEGORIES, CategoryRef, Image, LISTING, OptionValue, Product, ProductId, ProductOption, ProductStatus,
     StoreRef, VariantId,
 };
-use platform::{Money, Slug, Tag};
+use platform::{Money, Quantity, Slug, Tag};
 use serde::Serialize;
 use time::OffsetDateTime;
 use url::Url;
@@ -44,6 +44,8 @@ pub(crate) struct ProductView {
     options: Vec<ProductOption>,
     /// Each combination of options that is sold.
     variants: Vec<VariantView>,
+    /// Units that one buyer may have, over all their orders.
+    purchase_limit: Option<Quantity>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -132,6 +134,7 @@ fn view(base: &Url, product: Product, available: &HashMap<VariantId, i64>) -> Pr
             .into_iter()
             .map(|image| Image { url: absolute(base, &image.url), alt: image.alt })
             .collect(),
+        purchase_limit: product.purchase_limit,
         options: product.options,
         variants: product
             .variants

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use identity::Actor;
 use platform::id::uuids;
-use platform::{Slug, Tag, Tx};
+use platform::{Quantity, Slug, Tag, Tx};
 use serde_json::json;
 
-use super::{MOST_VARIANTS, NewProduct, ProductChange, one};
+use super::{LARGEST_LIMIT, MOST_VARIANTS, NewProduct, ProductChange, one};
 use crate::product::{Product, ProductOption};
 use crate::put::{self, PutProduct, PutVariant};
 use crate::{CategoryId, Error, LISTING, ProductId, Service, StoreId};
@@ -22,6 +22,7 @@ pub(super) async fn create(
     let mut tx = service.database.begin_within(store).await?;
     let currency = put::currency_of(&mut tx, store).await?;
     check(&new)?;
+    let limit = check_limit(new.purchase_limit)?;
     for (place, variant) in new.variants.iter().enumerate() {
         let path = format!("variants[{place}].");
         put::check_prices(&path, currency, Some(variant.price), variant.compare_at_price)?;
@@ -54,9 +55,11 @@ pub(super) async fn create(
         put::put_variant(&mut tx, &service.sources, id, position, variant).await?;
     }
     sqlx::query!(
-        "UPDATE catalog.products SET min_price = (SELECT min(price) FROM catalog.variants WHERE product_id = $1)
+        "UPDATE catalog.products SET min_price = (SELECT min(price) FROM catalog.variants WHERE product_id = $1),
+             purchase_limit = $2
          WHERE id = $1",
         id.uuid(),
+        limit,
     )
     .execute(&mut *tx)
     .await?;
@@ -90,6 +93,17 @@ fn check(new: &NewProduct) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A purchase limit is small: it is for what is rare.
+fn check_limit(limit: Option<Quantity>) -> Result<Option<i32>, Error> {
+    match limit.map(Quantity::get) {
+        Some(most) if most > LARGEST_LIMIT => {
+            let message = format!("from 1 to {LARGEST_LIMIT}");
+            Err(Error::invalid("purchase_limit", "range", message))
+        }
+        limit => Ok(limit),
+    }
 }
 
 /// One value per option of the product.
@@ -173,10 +187,11 @@ pub(super) async fn change(
     }
     let vendor = change.vendor.clone().unwrap_or_else(|| before.vendor.clone());
     let status = change.status.unwrap_or(before.status);
+    let limit = check_limit(change.purchase_limit.unwrap_or(before.purchase_limit))?;
     sqlx::query!(
         "UPDATE catalog.products
          SET title = $2, description = $3, vendor = $4, tags = $5, status = $6, images = $7, updated_at = $8,
-             version = version + 1
+             version = version + 1, purchase_limit = $9
          WHERE id = $1",
         id.uuid(),
         change.title.as_ref().unwrap_or(&before.title),
@@ -186,6 +201,7 @@ pub(super) async fn change(
         status.as_str(),
         platform::database::json(change.images.as_ref().unwrap_or(&before.images)),
         now,
+        limit,
     )
     .execute(&mut *tx)
     .await?;
@@ -200,6 +216,7 @@ pub(super) async fn change(
         ("status", change.status.is_some()),
         ("images", change.images.is_some()),
         ("categories", change.categories.is_some()),
+        ("purchase_limit", change.purchase_limit.is_some()),
     ];
     let fields: Vec<&str> = named.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
     let facts = json!({"fields": fields, "status": {"before": before.status, "after": status}});

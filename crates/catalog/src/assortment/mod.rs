@@ -4,11 +4,14 @@ mod variants;
 
 use async_trait::async_trait;
 use identity::{Actor, Permission};
-use platform::{Cursor, CursorRequest, Database, Money, Slice, Slug, Tx};
+use platform::{Cursor, CursorRequest, Database, Money, Quantity, Slice, Slug, Tx};
 
 use crate::product::{Image, Product, ProductStatus, load};
 use crate::put::PutVariant;
 use crate::{CategoryId, Error, ProductId, Service, StoreId, VariantId, authorize};
+
+/// The largest purchase limit of a product.
+pub(crate) const LARGEST_LIMIT: i32 = 1_000;
 
 /// Variants that a product may have.
 pub(crate) const MOST_VARIANTS: usize = 250;
@@ -37,6 +40,8 @@ pub struct NewProduct {
     pub categories: Vec<CategoryId>,
     /// Its variants, in their order; at least one.
     pub variants: Vec<PutVariant>,
+    /// Units that one buyer may have, over all their orders, from 1 to 1,000.
+    pub purchase_limit: Option<Quantity>,
 }
 
 /// What is to be changed of a product; what is not named stays.
@@ -56,6 +61,8 @@ pub struct ProductChange {
     pub images: Option<Vec<Image>>,
     /// Where it is found.
     pub categories: Option<Vec<CategoryId>>,
+    /// Units that one buyer may have, over all their orders, from 1 to 1,000; `Some(None)` takes the limit away.
+    pub purchase_limit: Option<Option<Quantity>>,
 }
 
 /// What is to be changed of a variant; what is not named stays.
