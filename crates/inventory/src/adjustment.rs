@@ -1,6 +1,6 @@
 //! Adjustments: every change of what is on hand that is not a sale, with its reason.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use catalog::{StoreId, VariantId};
 use identity::{Actor, Subject};
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::level::{self, Delta};
+use crate::level::{self, Level};
 use crate::{AdjustmentId, Error};
 
 /// Why what is on hand changed.
@@ -54,7 +54,7 @@ impl std::str::FromStr for Reason {
     }
 }
 
-/// A change of what is on hand.
+/// A change of what is on hand at the location `main`.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
     /// Of this variant.
@@ -74,6 +74,9 @@ pub struct StockAdjustment {
     pub id: AdjustmentId,
     /// Of this variant.
     pub variant_id: VariantId,
+    /// Where.
+    #[schema(example = "main")]
+    pub location: String,
     /// Units, more or fewer.
     #[schema(example = -2)]
     pub quantity: i64,
@@ -82,7 +85,7 @@ pub struct StockAdjustment {
     /// For whoever asks later.
     #[schema(example = "fell off the shelf")]
     pub note: Option<String>,
-    /// What was on hand after it, if that was written down.
+    /// What was on hand there after it, if that was written down.
     #[schema(example = 8)]
     pub on_hand: Option<i64>,
     /// Who made it: `user`, `api_key` or `system`, if that was written down.
@@ -101,6 +104,8 @@ pub(crate) struct Origin<'a> {
     /// Whose the variants are, as far as the catalogue knows them.
     pub(crate) stores: &'a HashMap<VariantId, StoreId>,
     pub(crate) key: Option<&'a str>,
+    /// Where.
+    pub(crate) location: &'a str,
 }
 
 /// Which user or key it is, for the books.
@@ -120,13 +125,12 @@ pub(crate) async fn make(
     adjustments: &[Adjustment],
 ) -> Result<Vec<StockAdjustment>, Error> {
     let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
-    level::open(tx, &variants, origin.stores).await?;
-    let levels = level::lock(tx, &variants).await?;
+    level::open(tx, &variants, origin.stores, origin.location).await?;
+    let mut levels = level::lock(tx, &variants).await?;
     if origin.actor.is_system() {
         level::claim(tx, origin.stores).await?;
     }
     let untouched = untouched(tx, adjustments).await?;
-    let mut changes: BTreeMap<VariantId, i64> = BTreeMap::new();
     let mut made = Vec::new();
     let counts = |adjustment: &&Adjustment| {
         let opening = adjustment.reason == Reason::Opening;
@@ -134,29 +138,32 @@ pub(crate) async fn make(
     };
     for adjustment in adjustments.iter().filter(counts) {
         let variant = adjustment.variant_id;
-        let too_little = || Error::TooLittle(variant);
-        let before = changes.get(&variant).copied().unwrap_or(0);
-        let change = before.checked_add(adjustment.quantity).ok_or_else(too_little)?;
-        let level = levels.get(&variant).map_or(0, |level| level.on_hand);
-        let on_hand = level.checked_add(change).ok_or_else(too_little)?;
+        let on_hand = levels
+            .at(variant, origin.location)
+            .ok_or_else(no_such_location)?
+            .on_hand
+            .checked_add(adjustment.quantity)
+            .ok_or(Error::TooLittle(variant))?;
         if let Some(written) = insert(tx, sources, origin, adjustment, on_hand).await? {
             made.push(written);
-            changes.insert(variant, change);
+            levels.change(variant, origin.location, adjustment.quantity, 0);
         }
     }
-    for (variant, change) in &changes {
-        let free = levels.get(variant).map_or(0, |level| level.on_hand - level.reserved);
-        if free.checked_add(*change).is_none_or(|left| left < 0) {
-            return Err(Error::TooLittle(*variant));
-        }
+    let short = |variant: &&VariantId| levels.at(**variant, origin.location).is_some_and(Level::is_short);
+    if let Some(variant) = variants.iter().find(short) {
+        return Err(Error::TooLittle(*variant));
     }
-    let deltas: Vec<Delta> =
-        changes.into_iter().map(|(variant_id, on_hand)| Delta { variant_id, on_hand, reserved: 0 }).collect();
-    level::apply(tx, &deltas).await?;
+    levels.write(tx).await?;
     Ok(made)
 }
 
-/// Those to be opened to which nothing has happened: what came with none can still be opened with some.
+/// The location was named in what was sent.
+pub(crate) const fn no_such_location() -> Error {
+    Error::Invalid { field: "location", code: "unknown", message: "the store has no such location" }
+}
+
+/// Those to be opened to which nothing has happened: what came with none can still be opened with some. Without an
+/// adjustment there was nothing to reserve either.
 async fn untouched(tx: &mut Tx, adjustments: &[Adjustment]) -> Result<HashSet<VariantId>, Error> {
     let openings: Vec<VariantId> = adjustments
         .iter()
@@ -168,8 +175,7 @@ async fn untouched(tx: &mut Tx, adjustments: &[Adjustment]) -> Result<HashSet<Va
     }
     let untouched = sqlx::query_scalar!(
         r#"SELECT variant_id AS "variant_id!: VariantId" FROM unnest($1::uuid[]) AS wanted (variant_id)
-           WHERE NOT EXISTS (SELECT FROM inventory.stock_adjustments a WHERE a.variant_id = wanted.variant_id)
-             AND NOT EXISTS (SELECT FROM inventory.reservation_lines l WHERE l.variant_id = wanted.variant_id)"#,
+           WHERE NOT EXISTS (SELECT FROM inventory.stock_adjustments a WHERE a.variant_id = wanted.variant_id)"#,
         &platform::id::uuids(&openings),
     )
     .fetch_all(&mut **tx)
@@ -189,6 +195,7 @@ async fn insert(
     let written = StockAdjustment {
         id: sources.id::<Adjustment>(),
         variant_id: adjustment.variant_id,
+        location: origin.location.to_owned(),
         quantity: adjustment.quantity,
         reason: adjustment.reason,
         note: adjustment.note.clone(),
@@ -199,8 +206,8 @@ async fn insert(
     };
     let inserted = sqlx::query!(
         "INSERT INTO inventory.stock_adjustments (id, variant_id, store_id, quantity, reason, note, on_hand, actor_kind,
-                                                  actor_id, idempotency_key, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+                                                  actor_id, idempotency_key, created_at, location)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
         written.id.uuid(),
         written.variant_id.uuid(),
         origin.stores.get(&written.variant_id).map(|store| store.uuid()),
@@ -212,6 +219,7 @@ async fn insert(
         actor_id,
         origin.key,
         written.created_at,
+        written.location,
     )
     .execute(&mut **tx)
     .await?;

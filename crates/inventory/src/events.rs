@@ -4,6 +4,8 @@ use catalog::VariantId;
 use platform::outbox::Event;
 use serde::{Deserialize, Serialize};
 
+use crate::ReservationId;
+
 /// A variant came into stock, or sold out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AvailabilityChanged {
@@ -17,4 +19,15 @@ pub struct AvailabilityChanged {
 
 impl Event for AvailabilityChanged {
     const TOPIC: &'static str = "inventory.availability_changed.v1";
+}
+
+/// Reservations were given back because their time was over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReservationsExpired {
+    /// The reservations.
+    pub reservations: Vec<ReservationId>,
+}
+
+impl Event for ReservationsExpired {
+    const TOPIC: &'static str = "inventory.reservations_expired.v1";
 }

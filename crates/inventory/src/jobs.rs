@@ -1,13 +1,16 @@
-//! Work in the background: telling the catalogue what is in stock.
+//! Work in the background: telling the catalogue what is in stock, and giving back what was held too long.
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use catalog::{Catalog, InStock};
 use identity::Actor;
 use platform::outbox::{Delivery, Event, Handler};
+use platform::schedule::Recurring;
 
+use crate::Inventory;
 use crate::events::AvailabilityChanged;
 
 /// Carries [`AvailabilityChanged`] to the catalogue.
@@ -31,5 +34,21 @@ impl Handler for TellCatalog {
             }
         }
         Ok(self.0.set_in_stock(&Actor::system(), &news).await?)
+    }
+}
+
+/// Releases reservations whose time is over.
+pub struct Sweep(pub Arc<dyn Inventory>);
+
+#[async_trait]
+impl Recurring for Sweep {
+    fn name(&self) -> &'static str {
+        "inventory.sweep"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn Error + Send + Sync>> {
+        Ok(self.0.sweep().await?)
     }
 }

@@ -12,25 +12,63 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::adjustment::{self, Adjustment, Origin, Reason, StockAdjustment};
-use crate::{AdjustmentId, Error, Service, level};
+use crate::level::{self, Level, MAIN};
+use crate::location::{self, Location, LocationChange, NewLocation};
+use crate::{AdjustmentId, Error, Service};
 
 /// How much there is of a variant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StockLevel {
     /// The variant.
     pub variant_id: VariantId,
+    /// Units in the store's hands, wherever they are.
+    #[schema(example = 10)]
+    pub on_hand: i64,
+    /// Units of these that buyers are about to buy.
+    #[schema(example = 2)]
+    pub reserved: i64,
+    /// Units that can be sold: on hand less reserved, at active locations.
+    #[schema(example = 8)]
+    pub available: i64,
+    /// Counts the changes of what is on hand; the `ETag` of the level.
+    #[schema(example = 3)]
+    pub version: i64,
+    /// The same by location, `main` first. Locations that never had any are left out.
+    pub locations: Vec<LevelAt>,
+}
+
+/// How much there is of a variant at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = StockLevelAt)]
+pub struct LevelAt {
+    /// The location's code.
+    #[schema(example = "main")]
+    pub location: String,
     /// Units in the store's hands.
     #[schema(example = 10)]
     pub on_hand: i64,
     /// Units of these that buyers are about to buy.
     #[schema(example = 2)]
     pub reserved: i64,
-    /// Units that can be sold: on hand less reserved.
+    /// Units that can be sold; none where the location is not active.
     #[schema(example = 8)]
     pub available: i64,
-    /// Counts the changes of what is on hand; the `ETag` of the level.
-    #[schema(example = 3)]
-    pub version: i64,
+}
+
+impl StockLevel {
+    /// The level of a variant with these rows, `main` first.
+    fn of(variant_id: VariantId, rows: impl Iterator<Item = (LevelAt, i64)>) -> Self {
+        let mut level =
+            Self { variant_id, on_hand: 0, reserved: 0, available: 0, version: 0, locations: Vec::new() };
+        for (at, revision) in rows {
+            level.on_hand += at.on_hand;
+            level.reserved += at.reserved;
+            level.available += at.available;
+            level.version += revision;
+            level.locations.push(at);
+        }
+        level
+    }
 }
 
 /// A change of what is on hand.
@@ -42,6 +80,8 @@ pub struct StockChange {
     pub reason: Reason,
     /// For whoever asks later.
     pub note: Option<String>,
+    /// The code of the location; `main` if none is named.
+    pub location: Option<String>,
 }
 
 /// A number of units that somebody counted.
@@ -53,6 +93,8 @@ pub struct Count {
     pub reason: Reason,
     /// For whoever asks later.
     pub note: Option<String>,
+    /// The code of the location; `main` if none is named.
+    pub location: Option<String>,
 }
 
 /// What became of a request to adjust.
@@ -109,6 +151,26 @@ pub trait StockKeeping: Send + Sync + 'static {
         slice: &CursorRequest,
     ) -> Result<Slice<StockAdjustment>, Error>;
 
+    /// Where the store keeps its stock, the first location first.
+    async fn locations(&self, actor: &Actor, store: StoreId) -> Result<Vec<Location>, Error>;
+
+    /// Adds a location, behind the others.
+    async fn create_location(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        location: &NewLocation,
+    ) -> Result<Location, Error>;
+
+    /// Changes a location. From one that is switched off nothing is sold any more; what was reserved there stays so.
+    async fn change_location(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        code: &str,
+        change: &LocationChange,
+    ) -> Result<Location, Error>;
+
     /// Whose each level is written down to be, in the order of the variants' ids, after `after`. Levels of which it is
     /// not known yet are left out.
     async fn owners(&self, after: Option<VariantId>, limit: i64) -> Result<Vec<(VariantId, StoreId)>, Error>;
@@ -158,16 +220,18 @@ impl StockKeeping for Service {
         }
         let stores = self.own(store, variant).await?;
         let mut tx = self.begin(store, &stores).await?;
-        let StockChange { quantity, reason, note } = change.clone();
+        let StockChange { quantity, reason, note, location } = change.clone();
         let wanted = Adjustment { variant_id: variant, quantity, reason, note };
-        let made = self.make(&mut tx, actor, &stores, &wanted, key).await?;
+        let location = location.as_deref().unwrap_or(MAIN);
+        let origin = Origin { actor, stores: &stores, key, location };
+        let made = self.make(&mut tx, &origin, &wanted).await?;
         let Some(adjustment) = made else {
             // The key is used, and by now whoever used it has committed.
             let adjustment = by_key(&mut tx, store, key.unwrap_or_default()).await?;
             return adjustment
                 .filter(|made| {
-                    (made.variant_id, made.quantity, made.reason, &made.note)
-                        == (variant, wanted.quantity, wanted.reason, &wanted.note)
+                    (made.variant_id, made.location.as_str(), made.quantity, made.reason, &made.note)
+                        == (variant, location, wanted.quantity, wanted.reason, &wanted.note)
                 })
                 .map(|adjustment| Adjusted { adjustment, replayed: true })
                 .ok_or(Error::KeyReused);
@@ -188,24 +252,22 @@ impl StockKeeping for Service {
         check(count.reason)?;
         let stores = self.own(store, variant).await?;
         let mut tx = self.begin(store, &stores).await?;
-        level::open(&mut tx, &[variant], &stores).await?;
-        let before =
-            level::lock(&mut tx, &[variant]).await?.remove(&variant).ok_or(Error::VariantNotFound)?;
-        if before.revision != version {
+        let location = count.location.as_deref().unwrap_or(MAIN);
+        level::open(&mut tx, &[variant], &stores, location).await?;
+        let before = level::lock(&mut tx, &[variant]).await?;
+        let rows = before.of(variant);
+        if rows.iter().map(|level| level.revision).sum::<i64>() != version {
             return Err(Error::Stale);
         }
-        let quantity = count.on_hand.checked_sub(before.on_hand).ok_or(Error::TooLittle(variant))?;
+        let there = before.at(variant, location).ok_or_else(adjustment::no_such_location)?;
+        let quantity = count.on_hand.checked_sub(there.on_hand).ok_or(Error::TooLittle(variant))?;
         let Count { reason, note, .. } = count.clone();
         let wanted = Adjustment { variant_id: variant, quantity, reason, note };
-        self.make(&mut tx, actor, &stores, &wanted, None).await?;
+        let origin = Origin { actor, stores: &stores, key: None, location };
+        self.make(&mut tx, &origin, &wanted).await?;
+        let after = level::lock(&mut tx, &[variant]).await?;
         tx.commit(self.sources.now()).await?;
-        Ok(StockLevel {
-            variant_id: variant,
-            on_hand: count.on_hand,
-            reserved: before.reserved,
-            available: count.on_hand - before.reserved,
-            version: version + i64::from(quantity != 0),
-        })
+        Ok(StockLevel::of(variant, after.of(variant).iter().map(shown)))
     }
 
     async fn adjustments(
@@ -221,7 +283,7 @@ impl StockKeeping for Service {
         let mut tx = self.begin(store, &stores).await?;
         let rows = sqlx::query_as!(
             Row,
-            r#"SELECT id AS "id: AdjustmentId", variant_id AS "variant_id: VariantId", quantity, reason, note, on_hand,
+            r#"SELECT id AS "id: AdjustmentId", variant_id AS "variant_id: VariantId", location, quantity, reason, note, on_hand,
                       actor_kind, actor_id, created_at
                FROM inventory.stock_adjustments
                WHERE variant_id = $1 AND store_id = $2 AND ($3::uuid IS NULL OR id < $3)
@@ -237,10 +299,43 @@ impl StockKeeping for Service {
         Ok(Slice::of(made, slice.first, |adjustment| Cursor::encode(&adjustment.id)))
     }
 
+    async fn locations(&self, actor: &Actor, store: StoreId) -> Result<Vec<Location>, Error> {
+        self.catalog.require(actor, Permission::StockRead, store).await?;
+        location::list(&mut self.database.begin_within(store).await?, store).await
+    }
+
+    async fn create_location(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        location: &NewLocation,
+    ) -> Result<Location, Error> {
+        self.catalog.require(actor, Permission::StockWrite, store).await?;
+        let mut tx = self.database.begin_within(store).await?;
+        let made = location::create(&mut tx, &self.sources, actor, store, location).await?;
+        tx.commit(self.sources.now()).await?;
+        Ok(made)
+    }
+
+    async fn change_location(
+        &self,
+        actor: &Actor,
+        store: StoreId,
+        code: &str,
+        change: &LocationChange,
+    ) -> Result<Location, Error> {
+        self.catalog.require(actor, Permission::StockWrite, store).await?;
+        let mut tx = self.database.begin_within(store).await?;
+        let changed = location::change(&mut tx, &self.sources, actor, store, code, change).await?;
+        tx.commit(self.sources.now()).await?;
+        Ok(changed)
+    }
+
     async fn owners(&self, after: Option<VariantId>, limit: i64) -> Result<Vec<(VariantId, StoreId)>, Error> {
         let rows = sqlx::query!(
             r#"SELECT variant_id AS "variant_id: VariantId", store_id AS "store_id!: StoreId"
-               FROM inventory.stock_levels WHERE store_id IS NOT NULL AND ($1::uuid IS NULL OR variant_id > $1)
+               FROM inventory.stock_levels
+               WHERE store_id IS NOT NULL AND location = 'main' AND ($1::uuid IS NULL OR variant_id > $1)
                ORDER BY variant_id LIMIT $2"#,
             after.map(VariantId::uuid),
             limit,
@@ -267,19 +362,17 @@ impl Service {
     async fn make(
         &self,
         tx: &mut Tx,
-        actor: &Actor,
-        stores: &HashMap<VariantId, StoreId>,
+        origin: &Origin<'_>,
         wanted: &Adjustment,
-        key: Option<&str>,
     ) -> Result<Option<StockAdjustment>, Error> {
-        let origin = Origin { actor, stores, key };
         let wanted = std::slice::from_ref(wanted);
-        let made = adjustment::make(tx, &self.sources, &origin, wanted).await?.pop();
+        let made = adjustment::make(tx, &self.sources, origin, wanted).await?.pop();
         if let Some(made) = &made
-            && let Some(store) = stores.get(&made.variant_id)
+            && let Some(store) = origin.stores.get(&made.variant_id)
         {
-            let facts = json!({"quantity": made.quantity, "reason": made.reason, "on_hand": made.on_hand});
-            let entry = actor.did("stock.adjusted", "variant", made.variant_id);
+            let facts = json!({"location": made.location, "quantity": made.quantity, "reason": made.reason,
+                               "on_hand": made.on_hand});
+            let entry = origin.actor.did("stock.adjusted", "variant", made.variant_id);
             tx.audit(entry.in_store(*store).with_facts(facts));
         }
         Ok(made)
@@ -296,8 +389,7 @@ impl Service {
         {
             levels = self.read_once(store, variants).await?;
         }
-        let nothing =
-            |variant_id| StockLevel { variant_id, on_hand: 0, reserved: 0, available: 0, version: 0 };
+        let nothing = |variant_id| StockLevel::of(variant_id, std::iter::empty());
         Ok(variants.iter().map(|id| levels.remove(id).unwrap_or_else(|| nothing(*id))).collect())
     }
 
@@ -307,18 +399,34 @@ impl Service {
         variants: &[VariantId],
     ) -> Result<HashMap<VariantId, StockLevel>, Error> {
         let mut tx = self.database.begin_within(store).await?;
-        let rows = sqlx::query_as!(
-            StockLevel,
-            r#"SELECT variant_id AS "variant_id: VariantId", on_hand, reserved, on_hand - reserved AS "available!",
-                      revision AS version
-               FROM inventory.stock_levels WHERE variant_id = ANY($1) AND store_id = $2"#,
+        let rows = sqlx::query!(
+            r#"SELECT variant_id AS "variant_id: VariantId", location, on_hand, reserved,
+                      CASE WHEN active THEN on_hand - reserved ELSE 0 END AS "available!", revision
+               FROM inventory.stock_levels WHERE variant_id = ANY($1) AND store_id = $2
+               ORDER BY variant_id, location <> 'main', location"#,
             &uuids(variants),
             store.uuid(),
         )
         .fetch_all(&mut *tx)
         .await?;
-        Ok(rows.into_iter().map(|level| (level.variant_id, level)).collect())
+        let mut levels: HashMap<VariantId, Vec<(LevelAt, i64)>> = HashMap::new();
+        for row in rows {
+            let (location, on_hand, reserved, available) =
+                (row.location, row.on_hand, row.reserved, row.available);
+            let at = LevelAt { location, on_hand, reserved, available };
+            levels.entry(row.variant_id).or_default().push((at, row.revision));
+        }
+        Ok(levels
+            .into_iter()
+            .map(|(variant, rows)| (variant, StockLevel::of(variant, rows.into_iter())))
+            .collect())
     }
+}
+
+/// A row as its store sees it.
+fn shown(level: &Level) -> (LevelAt, i64) {
+    let (location, on_hand, reserved) = (level.location.clone(), level.on_hand, level.reserved);
+    (LevelAt { location, on_hand, reserved, available: level.free() }, level.revision)
 }
 
 /// What was there at the beginning is told by whoever brings a store to Souk, once.
@@ -333,7 +441,7 @@ fn check(reason: Reason) -> Result<(), Error> {
 async fn by_key(tx: &mut Tx, store: StoreId, key: &str) -> Result<Option<StockAdjustment>, Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT id AS "id: AdjustmentId", variant_id AS "variant_id: VariantId", quantity, reason, note, on_hand,
+        r#"SELECT id AS "id: AdjustmentId", variant_id AS "variant_id: VariantId", location, quantity, reason, note, on_hand,
                   actor_kind, actor_id, created_at
            FROM inventory.stock_adjustments WHERE store_id = $1 AND idempotency_key = $2"#,
         store.uuid(),
@@ -347,6 +455,7 @@ async fn by_key(tx: &mut Tx, store: StoreId, key: &str) -> Result<Option<StockAd
 struct Row {
     id: AdjustmentId,
     variant_id: VariantId,
+    location: String,
     quantity: i64,
     reason: String,
     note: Option<String>,
@@ -363,6 +472,7 @@ impl TryFrom<Row> for StockAdjustment {
         Ok(Self {
             id: row.id,
             variant_id: row.variant_id,
+            location: row.location,
             quantity: row.quantity,
             reason,
             note: row.note,

@@ -115,6 +115,7 @@ impl App {
         vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
+            Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
             Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
             Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),

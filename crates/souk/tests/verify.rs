@@ -53,8 +53,12 @@ async fn every_broken_invariant_is_found() {
         ),
         (
             "inventory/reservation_has_lines",
-            "INSERT INTO inventory.reservations VALUES (gen_random_uuid(), 'sold', NULL, now(), now())",
+            "INSERT INTO inventory.reservations (id, state, variant_ids, quantities, created_at, updated_at)
+             VALUES (gen_random_uuid(), 'sold', '{}', '{}', now(), now())",
         ),
+        ("inventory/takings_add_up", "INSERT INTO inventory.takings VALUES (gen_random_uuid(), gen_random_uuid(), 1)"),
+        ("inventory/places_add_up", "UPDATE inventory.stock_levels SET places = 2"),
+        ("inventory/level_has_location", "UPDATE inventory.stock_levels SET active = false"),
         ("inventory/hold_has_order", "UPDATE orders.orders SET state = 'expired' WHERE state = 'awaiting_payment'"),
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'held' WHERE state = 'sold'"),
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'released' WHERE state = 'held'"),

@@ -1,19 +1,12 @@
-//! What a reservation promises.
+//! Few callers: what each command answers.
 
 use catalog::VariantId;
 use identity::Actor;
-use inventory::{Error, Line, Reason, ReservationId, ReservationState, Shortage};
-use platform::Quantity;
+use inventory::{Error, Reason, ReservationState, Shortage};
 use testkit::{NewProduct, TestApp};
 use tokio::task::JoinSet;
 
-fn line(variant: VariantId, quantity: i64) -> Line {
-    Line::new(variant, Quantity::try_from(quantity).expect("a quantity"))
-}
-
-fn new_id(test: &TestApp) -> ReservationId {
-    test.app.sources.id()
-}
+use crate::{line, new_id, request};
 
 /// Ten buyers race for three units: exactly three win, and none is lost.
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +16,7 @@ async fn never_oversells() {
     let mut racers = JoinSet::new();
     for _ in 0..10 {
         let (inventory, id) = (test.app.inventory.clone(), new_id(&test));
-        racers.spawn(async move { (id, inventory.reserve(id, &[line(variant, 1)]).await) });
+        racers.spawn(async move { (id, inventory.reserve(request(id, &[line(variant, 1)])).await) });
     }
     let mut won = Vec::new();
     for (id, outcome) in racers.join_all().await {
@@ -50,7 +43,8 @@ async fn reserves_all_lines_or_none() {
     let few = test.product(NewProduct { slug: "few", stock: 1, ..NewProduct::default() }).await;
     let none = test.product(NewProduct { slug: "none", stock: 0, ..NewProduct::default() }).await;
     let lines = [line(plenty, 2), line(few, 2), line(none, 1)];
-    let Err(Error::OutOfStock(mut shortages)) = test.app.inventory.reserve(new_id(&test), &lines).await
+    let Err(Error::OutOfStock(mut shortages)) =
+        test.app.inventory.reserve(request(new_id(&test), &lines)).await
     else {
         panic!("there is not enough")
     };
@@ -72,7 +66,10 @@ async fn adds_up_lines_of_one_variant() {
     let test = TestApp::start().await;
     let variant = test.product(NewProduct { stock: 3, ..NewProduct::default() }).await;
     let twice = [line(variant, 2), line(variant, 2)];
-    assert!(matches!(test.app.inventory.reserve(new_id(&test), &twice).await, Err(Error::OutOfStock(_))));
+    assert!(matches!(
+        test.app.inventory.reserve(request(new_id(&test), &twice)).await,
+        Err(Error::OutOfStock(_))
+    ));
     assert_eq!(test.available(variant).await, 3);
     test.finish().await;
 }
@@ -86,7 +83,7 @@ async fn commands_are_idempotent() {
     let mut duplicates = JoinSet::new();
     for _ in 0..8 {
         let inventory = test.app.inventory.clone();
-        duplicates.spawn(async move { inventory.reserve(sold, &[line(variant, 2)]).await });
+        duplicates.spawn(async move { inventory.reserve(request(sold, &[line(variant, 2)])).await });
     }
     assert!(duplicates.join_all().await.iter().all(Result::is_ok));
     assert_eq!(test.available(variant).await, 3);
@@ -98,22 +95,28 @@ async fn commands_are_idempotent() {
     }
     assert!(duplicates.join_all().await.iter().all(Result::is_ok));
     test.app.inventory.release(sold).await.unwrap();
-    test.app.inventory.reserve(sold, &[line(variant, 2)]).await.unwrap();
+    test.app.inventory.reserve(request(sold, &[line(variant, 2)])).await.unwrap();
     assert_eq!(test.available(variant).await, 3, "sold stays sold");
 
-    test.app.inventory.reserve(released, &[line(variant, 3)]).await.unwrap();
+    test.app.inventory.reserve(request(released, &[line(variant, 3)])).await.unwrap();
     test.app.inventory.release(released).await.unwrap();
     test.app.inventory.release(released).await.unwrap();
     assert_eq!(test.available(variant).await, 3);
     assert!(matches!(test.app.inventory.sell(released).await, Err(Error::Released)));
-    assert!(matches!(test.app.inventory.reserve(released, &[line(variant, 3)]).await, Err(Error::Released)));
+    assert!(matches!(
+        test.app.inventory.reserve(request(released, &[line(variant, 3)])).await,
+        Err(Error::Released)
+    ));
     let states = test.app.inventory.states(&[sold, released]).await.unwrap();
     assert_eq!(states[&sold], ReservationState::Sold);
     assert_eq!(states[&released], ReservationState::Released);
     assert!(matches!(test.app.inventory.sell(new_id(&test)).await, Err(Error::ReservationNotFound)));
     let never = new_id(&test);
     test.app.inventory.release(never).await.unwrap();
-    assert!(matches!(test.app.inventory.reserve(never, &[line(variant, 1)]).await, Err(Error::Released)));
+    assert!(matches!(
+        test.app.inventory.reserve(request(never, &[line(variant, 1)])).await,
+        Err(Error::Released)
+    ));
     test.finish().await;
 }
 
@@ -127,17 +130,17 @@ async fn a_refusal_stays() {
     let (refused, nowhere) = (new_id(&test), new_id(&test));
     for _ in 0..2 {
         let Err(Error::OutOfStock(shortages)) =
-            test.app.inventory.reserve(refused, &[line(variant, 2)]).await
+            test.app.inventory.reserve(request(refused, &[line(variant, 2)])).await
         else {
             panic!("there is one only")
         };
         assert_eq!(shortages, [Shortage { line: 0, variant_id: variant, requested: 2, available: 1 }]);
-        let unknown = test.app.inventory.reserve(nowhere, &[line(unknown, 1)]).await;
+        let unknown = test.app.inventory.reserve(request(nowhere, &[line(unknown, 1)])).await;
         assert!(matches!(unknown, Err(Error::OutOfStock(_))));
         test.adjust(variant, 5, Reason::Received).await;
     }
     assert!(matches!(test.app.inventory.sell(refused).await, Err(Error::Released)));
-    test.app.inventory.reserve(new_id(&test), &[line(variant, 2)]).await.unwrap();
+    test.app.inventory.reserve(request(new_id(&test), &[line(variant, 2)])).await.unwrap();
     assert_eq!(test.available(variant).await, 9);
 }
 
@@ -163,7 +166,7 @@ async fn never_deadlocks() {
         let (inventory, id) = (test.app.inventory.clone(), new_id(&test));
         let lines = if turn % 2 == 0 { [line(tea, 1), line(pot, 1)] } else { [line(pot, 1), line(tea, 1)] };
         buyers.spawn(async move {
-            inventory.reserve(id, &lines).await?;
+            inventory.reserve(request(id, &lines)).await?;
             if turn % 3 == 0 { inventory.release(id).await } else { inventory.sell(id).await }
         });
     }
@@ -179,7 +182,7 @@ async fn never_deadlocks() {
 async fn adjustments_leave_reservations_alone() {
     let test = TestApp::start().await;
     let variant = test.product(NewProduct { stock: 5, ..NewProduct::default() }).await;
-    test.app.inventory.reserve(new_id(&test), &[line(variant, 4)]).await.unwrap();
+    test.app.inventory.reserve(request(new_id(&test), &[line(variant, 4)])).await.unwrap();
     let adjust =
         |quantity, reason| inventory::Adjustment { variant_id: variant, quantity, reason, note: None };
     let system = Actor::system();
