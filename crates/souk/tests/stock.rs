@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{StoreId, VariantId};
 use identity::StoreRole;
-use inventory::{Line, Reason, ReservationId};
+use inventory::{Line, Reason, ReservationId, Reserve};
 use platform::{Currency, Quantity};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -40,7 +40,12 @@ async fn seller(test: &TestApp) -> (Person, StoreId, VariantId, String) {
 
 async fn reserve(test: &TestApp, variant: VariantId, units: i64) -> ReservationId {
     let (id, line) = (test.app.sources.id(), Line::new(variant, Quantity::try_from(units).unwrap()));
-    test.app.inventory.reserve(id, &[line]).await.unwrap();
+    let (buyers, destination, expires_at) = (Vec::new(), None, None);
+    test.app
+        .inventory
+        .reserve(Reserve { id, lines: vec![line], buyers, destination, expires_at })
+        .await
+        .unwrap();
     id
 }
 
@@ -52,7 +57,8 @@ async fn stock_is_adjusted_with_a_reason() {
     let before = show(&test, &ada, &path).await;
     assert_eq!(
         before.json,
-        json!({"variant_id": teapot, "on_hand": 10, "reserved": 0, "available": 10, "version": 1})
+        json!({"variant_id": teapot, "on_hand": 10, "reserved": 0, "available": 10, "version": 1,
+               "locations": [{"location": "main", "on_hand": 10, "reserved": 0, "available": 10}]})
     );
     assert_eq!((before.header("etag"), before.header("cache-control")), ("\"1\"", "private, no-store"));
     for (quantity, reason, on_hand) in [(-2, "damaged", 8), (5, "received", 13), (-13, "lost", 0)] {
@@ -313,4 +319,49 @@ async fn old_stock_comes_to_its_store() {
         assert_eq!(left, (0, 0), "{way}");
         test.finish().await;
     }
+}
+
+/// A store adds locations, puts stock there, counts it there, and says in which order they serve; another store's are
+/// none of its business.
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_is_kept_by_location() {
+    let test = TestApp::start().await;
+    let (ada, store, _, path) = seller(&test).await;
+    let locations = format!("/api/v1/stores/{store}/locations");
+    let listed = show(&test, &ada, &locations).await;
+    let main = json!({"code": "main", "name": "Main", "country": null, "position": 0, "active": true});
+    assert_eq!(listed.json, json!({"data": [main]}));
+    let york = json!({"code": "york", "name": "Warehouse York", "country": "GB"});
+    let made = test.ask(Some(&ada), Method::POST, &locations, &[], Some(&york)).await;
+    assert_eq!((made.status.as_u16(), &made.json["position"]), (201, &json!(1)), "{made:?}");
+    let twice = test.ask(Some(&ada), Method::POST, &locations, &[], Some(&york)).await;
+    assert_refused(&twice, 409, "inventory/location_taken");
+    let received = json!({"quantity": 5, "reason": "received", "location": "york"});
+    let made = adjust(&test, &ada, &path, Some("k"), &received).await;
+    assert_eq!((&made.json["location"], &made.json["on_hand"]), (&json!("york"), &json!(5)), "{made:?}");
+    let elsewhere = json!({"quantity": 5, "reason": "received"});
+    let reused = adjust(&test, &ada, &path, Some("k"), &elsewhere).await;
+    assert_refused(&reused, 422, "request/idempotency_key_reused");
+    let nowhere = json!({"quantity": 5, "reason": "received", "location": "leeds"});
+    let nowhere = adjust(&test, &ada, &path, None, &nowhere).await;
+    assert_eq!((nowhere.status.as_u16(), &nowhere.json["details"][0]["field"]), (422, &json!("location")));
+    let level = show(&test, &ada, &path).await;
+    assert_eq!((&level.json["on_hand"], &level.json["available"]), (&json!(15), &json!(15)));
+    let body = json!({"on_hand": 4, "reason": "counted", "location": "york"});
+    let etag = [("if-match", level.header("etag"))];
+    let counted = test.ask(Some(&ada), Method::PUT, &path, &etag, Some(&body)).await;
+    assert_eq!(counted.json["locations"][1]["on_hand"], 4, "{counted:?}");
+    assert_eq!(counted.json, show(&test, &ada, &path).await.json);
+    let off = json!({"active": false, "position": 7, "name": "York", "country": null});
+    let one = format!("{locations}/york");
+    let changed = test.ask(Some(&ada), Method::PATCH, &one, &[], Some(&off)).await;
+    let york = json!({"code": "york", "name": "York", "country": null, "position": 7, "active": false});
+    assert_eq!(changed.json, york, "{changed:?}");
+    let level = show(&test, &ada, &path).await;
+    assert_eq!((&level.json["on_hand"], &level.json["available"]), (&json!(14), &json!(10)));
+    let missing = test.ask(Some(&ada), Method::PATCH, &format!("{locations}/leeds"), &[], Some(&off)).await;
+    assert_refused(&missing, 404, "inventory/location_not_found");
+    let (eve, _) = test.seller("other").await;
+    assert_refused(&show(&test, &eve, &locations).await, 403, "identity/forbidden");
+    test.finish().await;
 }

@@ -85,7 +85,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
             "tags": ["stoneware"], "status": "active", "options": ["Size"],
             "images": [{"url": IMAGE, "alt": "A round teapot"}], "categories": [CATEGORY], "variants": [new_variant()]
         }),
-        "ChangeProduct" => json!({"title": "Teapot 'Last Nine'", "vendor": null}),
+        "ChangeProduct" => json!({"title": "Teapot 'Last Nine'", "vendor": null, "purchase_limit": 2}),
         "CreateVariant" => new_variant(),
         "ChangeVariant" => json!({"price": money(1799), "compare_at_price": money(1999)}),
         "CategoryEntry" => json!({
@@ -97,7 +97,11 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "StockLevel" => stock_level(),
         "Slice_StockLevel" => slice(&stock_level()),
         "AdjustStock" => json!({"quantity": -2, "reason": "damaged", "note": "fell off the shelf"}),
-        "CountStock" => json!({"on_hand": 8, "reason": "counted"}),
+        "CountStock" => json!({"on_hand": 8, "reason": "counted", "location": "main"}),
+        "StockLocation" => location(),
+        "StockLocations" => json!({"data": [location()]}),
+        "CreateLocation" => json!({"code": "york", "name": "Warehouse York", "country": "GB"}),
+        "ChangeLocation" => json!({"position": 0, "active": true}),
         "StockAdjustment" => stock_adjustment(),
         "Slice_StockAdjustment" => slice(&stock_adjustment()),
         _ => return of_factors(schema).or_else(|| people::of(schema)),
@@ -162,12 +166,20 @@ fn new_variant() -> Value {
 }
 
 fn stock_level() -> Value {
-    json!({"variant_id": VARIANT, "on_hand": 10, "reserved": 2, "available": 8, "version": 3})
+    json!({
+        "variant_id": VARIANT, "on_hand": 10, "reserved": 2, "available": 8, "version": 3,
+        "locations": [{"location": "main", "on_hand": 10, "reserved": 2, "available": 8}]
+    })
+}
+
+fn location() -> Value {
+    json!({"code": "york", "name": "Warehouse York", "country": "GB", "position": 1, "active": true})
 }
 
 fn stock_adjustment() -> Value {
     json!({
-        "id": "01a1fa99-77aa-7c10-9d52-0f1e2d3c4b5a", "variant_id": VARIANT, "quantity": -2, "reason": "damaged",
+        "id": "01a1fa99-77aa-7c10-9d52-0f1e2d3c4b5a", "variant_id": VARIANT, "location": "main", "quantity": -2,
+        "reason": "damaged",
         "note": "fell off the shelf", "on_hand": 8, "actor_kind": "user",
         "actor_id": "01a1fa80-1111-7c22-8333-944455566677", "created_at": "2026-11-20T10:00:00Z"
     })
@@ -213,7 +225,7 @@ fn product() -> Value {
         "store": {"id": STORE, "slug": "kiln-and-kin", "name": "Kiln & Kin"},
         "categories": [{"id": CATEGORY, "slug": "teapots", "name": "Teapots"}],
         "images": [{"url": IMAGE, "alt": "A round teapot"}],
-        "options": [{"name": "Size", "values": ["Large"]}],
+        "options": [{"name": "Size", "values": ["Large"]}], "purchase_limit": 2,
         "variants": [{
             "id": VARIANT, "sku": "KK-TEA-10", "barcode": null, "title": "Large",
             "options": [{"name": "Size", "value": "Large"}], "price": money(1999), "compare_at_price": null,

@@ -20,6 +20,16 @@ pub(crate) fn one_line(text: &str, (): &()) -> garde::Result {
     }
 }
 
+/// A country, as addresses name it: ISO 3166-1 alpha-2.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that garde calls")]
+pub(crate) fn country_code(code: &str, (): &()) -> garde::Result {
+    if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("two capital letters, such as GB"))
+    }
+}
+
 /// A text of several lines.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that garde calls")]
 pub(crate) fn prose(text: &str, (): &()) -> garde::Result {

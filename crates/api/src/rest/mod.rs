@@ -9,6 +9,7 @@ mod categories;
 mod factors;
 mod federated;
 mod fields;
+mod locations;
 mod orders;
 mod product_admin;
 mod products;
@@ -40,6 +41,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(store_admin::router())
         .merge(product_admin::router())
         .merge(variant_admin::router())
+        .merge(locations::router())
         .merge(stock::router())
         .merge(carts::router())
         .merge(basket::router())

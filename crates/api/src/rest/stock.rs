@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::VariantId;
 use garde::Validate;
 use inventory::{Count, Reason, StockAdjustment, StockChange, StockLevel};
-use platform::{PageRequest, Slice};
+use platform::{PageRequest, Slice, Slug};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -42,13 +42,17 @@ struct AdjustStock {
     #[garde(inner(length(chars, max = 500), custom(prose)))]
     #[schema(example = "fell off the shelf")]
     note: Option<String>,
+    /// The code of the location; `main` if none is named.
+    #[garde(skip)]
+    #[schema(example = "york")]
+    location: Option<Slug>,
 }
 
 /// What somebody counted.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CountStock {
-    /// Units in the store's hands, those included that buyers are about to buy.
+    /// Units in the store's hands at the location, those included that buyers are about to buy.
     #[garde(range(min = 0, max = 1_000_000_000))]
     #[schema(minimum = 0, maximum = 1_000_000_000, example = 12)]
     on_hand: i64,
@@ -59,6 +63,10 @@ struct CountStock {
     /// For whoever asks later.
     #[garde(inner(length(chars, max = 500), custom(prose)))]
     note: Option<String>,
+    /// The code of the location at which was counted; `main` if none is named.
+    #[garde(skip)]
+    #[schema(example = "york")]
+    location: Option<Slug>,
 }
 
 /// Which of a store's stock.
@@ -139,7 +147,8 @@ async fn count_stock(
 ) -> Result<Response, Problem> {
     let version = version.required()?;
     let id = store_id(&api, &actor, &store).await?;
-    let count = Count { on_hand: body.on_hand, reason: body.reason, note: body.note };
+    let location = body.location.map(|code| code.as_str().to_owned());
+    let count = Count { on_hand: body.on_hand, reason: body.reason, note: body.note, location };
     let level = api.stock_keeping.count(&actor, id, variant, &count, version).await?;
     Ok(versioned(&level, level.version))
 }
@@ -164,7 +173,8 @@ async fn adjust_stock(
     Json(body): Json<AdjustStock>,
 ) -> Result<Response, Problem> {
     let id = store_id(&api, &actor, &store).await?;
-    let change = StockChange { quantity: body.quantity, reason: body.reason, note: body.note };
+    let location = body.location.map(|code| code.as_str().to_owned());
+    let change = StockChange { quantity: body.quantity, reason: body.reason, note: body.note, location };
     let key = key.as_ref().map(orders::IdempotencyKey::as_str);
     let adjusted = api.stock_keeping.adjust_stock(&actor, id, variant, &change, key).await?;
     let location = format!("/api/v1/stores/{id}/stock/{variant}/adjustments");

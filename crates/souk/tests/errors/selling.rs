@@ -9,7 +9,7 @@ use crate::hostile::{assert_harmless, places, values};
 use crate::scene::{text, with};
 
 /// Every operation of selling that takes a body.
-pub(crate) const OPERATIONS: [(Method, &str); 12] = [
+pub(crate) const OPERATIONS: [(Method, &str); 14] = [
     (Method::POST, "/api/v1/stores"),
     (Method::PATCH, "/api/v1/stores/{id}"),
     (Method::POST, "/api/v1/stores/{id}/reject"),
@@ -20,6 +20,8 @@ pub(crate) const OPERATIONS: [(Method, &str); 12] = [
     (Method::PATCH, "/api/v1/stores/{id}/products/{product_id}/variants/{variant_id}"),
     (Method::POST, "/api/v1/stores/{id}/stock/{variant_id}/adjustments"),
     (Method::PUT, "/api/v1/stores/{id}/stock/{variant_id}"),
+    (Method::POST, "/api/v1/stores/{id}/locations"),
+    (Method::PATCH, "/api/v1/stores/{id}/locations/{code}"),
     (Method::POST, "/api/v1/categories"),
     (Method::PATCH, "/api/v1/categories/{id}"),
 ];
@@ -34,7 +36,7 @@ fn body(template: &str, category: &str, above: &str) -> Value {
     });
     let product = json!({
         "title": "T", "description": "D", "vendor": "V", "tags": ["t"], "status": "active", "images": [image],
-        "categories": [category]
+        "categories": [category], "purchase_limit": 2
     });
     match template.trim_start_matches("/api/v1") {
         "/stores" => json!({
@@ -49,9 +51,15 @@ fn body(template: &str, category: &str, above: &str) -> Value {
         "/stores/{id}/products/{product_id}/variants"
         | "/stores/{id}/products/{product_id}/variants/{variant_id}" => variant,
         "/stores/{id}/stock/{variant_id}/adjustments" => {
-            json!({"quantity": 1, "reason": "received", "note": "N"})
+            json!({"quantity": 1, "reason": "received", "note": "N", "location": "main"})
         }
-        "/stores/{id}/stock/{variant_id}" => json!({"on_hand": 5, "reason": "counted", "note": "N"}),
+        "/stores/{id}/stock/{variant_id}" => {
+            json!({"on_hand": 5, "reason": "counted", "note": "N", "location": "main"})
+        }
+        "/stores/{id}/locations" => json!({"code": "york", "name": "N", "country": "GB"}),
+        "/stores/{id}/locations/{code}" => {
+            json!({"name": "N", "country": "GB", "position": 1, "active": true})
+        }
         "/categories" | "/categories/{id}" => {
             json!({"slug": "c", "name": "C", "parent_id": above, "position": 1})
         }
@@ -90,7 +98,8 @@ async fn no_body_of_a_seller_is_our_fault() {
             .replace("/categories/{id}", &format!("/categories/{category}"))
             .replace("{id}", &shop.to_string())
             .replace("{product_id}", &product)
-            .replace("{variant_id}", &variant.to_string());
+            .replace("{variant_id}", &variant.to_string())
+            .replace("{code}", "main");
         let readable = path.split("/variants").next().unwrap();
         let readable = test.ask(Some(&operator), Method::GET, readable, &[], None).await;
         let mut etag = readable.header("etag").to_owned();

@@ -212,6 +212,13 @@ fn stores() -> Vec<Route> {
             Store(StockWrite),
             |_| json!({"on_hand": 5, "reason": "counted"}),
         ),
+        get("GET /api/v1/stores/{id}/locations", Store(StockRead)),
+        send(
+            "POST /api/v1/stores/{id}/locations",
+            Store(StockWrite),
+            |_| json!({"code": "york", "name": "Probed"}),
+        ),
+        send("PATCH /api/v1/stores/{id}/locations/{code}", Store(StockWrite), |_| json!({"name": "Probed"})),
         get("GET /api/v1/stores/{id}/members", Store(TeamRead)),
         send("PATCH /api/v1/stores/{id}/members/{user_id}", Store(TeamWrite), |_| json!({"role": "staff"})),
         get("GET /api/v1/stores/{id}/invitations", Store(TeamRead)),
