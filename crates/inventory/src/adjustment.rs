@@ -127,9 +127,6 @@ pub(crate) async fn make(
     let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
     level::open(tx, &variants, origin.stores, origin.location).await?;
     let mut levels = level::lock(tx, &variants).await?;
-    if origin.actor.is_system() {
-        level::claim(tx, origin.stores).await?;
-    }
     let untouched = untouched(tx, adjustments).await?;
     let mut made = Vec::new();
     let counts = |adjustment: &&Adjustment| {

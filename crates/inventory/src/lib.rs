@@ -134,6 +134,7 @@ impl Inventory for Service {
         let variants: Vec<VariantId> = adjustments.iter().map(|adjustment| adjustment.variant_id).collect();
         let stores = self.stores_of(&variants).await?;
         let mut tx = self.database.begin().await?;
+        level::claim(&mut tx, &stores).await?;
         let origin = Origin { actor, stores: &stores, key: None, location: level::MAIN };
         let made = adjustment::make(&mut tx, &self.sources, &origin, adjustments).await?;
         tx.commit(self.sources.now()).await?;

@@ -123,6 +123,7 @@ async fn a_product_shows_what_is_documented() {
         "title": "Teapot & <Cosy>",
         "description": "<p>Holds “four” cups ☕</p>",
         "vendor": "Kiln",
+        "purchase_limit": null,
         "tags": ["stoneware"],
         "status": "active",
         "store": {"id": store, "slug": "shop", "name": "shop"},

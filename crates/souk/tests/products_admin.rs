@@ -355,3 +355,35 @@ async fn categories_are_the_operators() {
     assert_refused(&test.get(pots_path, &[]).await, 404, "catalog/category_not_found");
     test.finish().await;
 }
+
+/// A store limits what one buyer may have of a product, and takes the limit away; carts are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_may_have_a_purchase_limit() {
+    let test = TestApp::start().await;
+    let (ada, _) = test.seller("shop").await;
+    let mut body = teapot();
+    for wrong in [json!(0), json!(1001), json!(-1), json!(1.5), json!("2")] {
+        body["purchase_limit"] = wrong;
+        let refused = post(&test, Some(&ada), "/api/v1/stores/shop/products", &body).await;
+        let field = &refused.json["details"][0]["field"];
+        assert_eq!((refused.status.as_u16(), field), (422, &json!("purchase_limit")), "{refused:?}");
+    }
+    body["purchase_limit"] = json!(2);
+    let made = post(&test, Some(&ada), "/api/v1/stores/shop/products", &body).await;
+    assert_eq!((made.status.as_u16(), &made.json["purchase_limit"]), (201, &json!(2)), "{made:?}");
+    let variant = made.json["variants"][0]["id"].as_str().unwrap().parse().unwrap();
+    let path = made.header("location");
+    let mut etag = made.header("etag").to_owned();
+    for (change, limit) in [
+        (json!({"title": "A pot"}), json!(2)),
+        (json!({"purchase_limit": 1000}), json!(1000)),
+        (json!({"purchase_limit": null}), json!(null)),
+    ] {
+        let changed = patch(&test, Some(&ada), path, &etag, &change).await;
+        assert_eq!((changed.status.as_u16(), &changed.json["purchase_limit"]), (200, &limit), "{changed:?}");
+        changed.header("etag").clone_into(&mut etag);
+        let offer = test.app.catalog.offers(&[variant]).await.unwrap().remove(0);
+        assert_eq!(json!(offer.purchase_limit), limit);
+    }
+    test.finish().await;
+}
