@@ -69,6 +69,7 @@ impl Database {
             changes: Arc::clone(&self.changes),
             events: Vec::new(),
             touched: Vec::new(),
+            announced: Vec::new(),
             audited: Vec::new(),
         })
     }
@@ -97,6 +98,7 @@ pub struct Tx {
     changes: Arc<Changes>,
     events: Vec<outbox::Draft>,
     touched: Vec<Tag>,
+    announced: Vec<Tag>,
     audited: Vec<audit::Entry>,
 }
 
@@ -116,9 +118,10 @@ impl Tx {
         self.touched.push(tag);
     }
 
-    /// Tells whoever watches this tag, on this node and all others, once this transaction commits.
+    /// Tells whoever watches this tag, on this node and all others. Caches do not hear of it: that is what
+    /// [`Self::touch`] is for.
     pub fn announce(&mut self, tag: Tag) {
-        let _ = tag;
+        self.announced.push(tag);
     }
 
     /// Commits state and events, then tells this node and all others what changed. Once begun it goes on
@@ -138,13 +141,15 @@ impl Tx {
         if !self.events.is_empty() {
             outbox::insert(&mut self.inner, &self.events, now).await?;
         }
-        if !self.events.is_empty() || !self.touched.is_empty() {
-            self.changes.announce(&mut self.inner, &self.touched, !self.events.is_empty()).await?;
+        let events = !self.events.is_empty();
+        if events || !self.touched.is_empty() || !self.announced.is_empty() {
+            self.changes.tell(&mut self.inner, &self.touched, &self.announced, events).await?;
         }
         let committed = self.inner.commit().await;
         // Also after a failure: the commit may have happened, and forgetting too much is harmless.
         self.changes.apply(&self.touched);
-        if !self.events.is_empty() {
+        self.changes.wake_watchers(&self.announced);
+        if events {
             self.changes.wake();
         }
         committed

@@ -3,10 +3,16 @@
 //! A cache keeps with each entry the [`Stamp`] it took *before* it read the database and the tags of
 //! what it read. The entry is good as long as none of its tags was touched since the stamp. A reader
 //! that raced with a writer therefore keeps an entry that is already out of date, never a stale one.
+//!
+//! Whoever waits for something to happen, such as the next step of an order, watches a tag ([`Changes::watch`]) and is
+//! woken when a transaction announces it ([`crate::database::Tx::announce`]).
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+mod memory;
+mod message;
+mod watch;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgNotification};
@@ -15,12 +21,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::Id;
+use memory::Memory;
+use watch::Watchers;
+
+pub use watch::Watch;
 
 const CHANNEL: &str = "souk_changes";
-/// How many touches a node remembers; an entry older than all of them counts as touched.
-const REMEMBERED: usize = 8_192;
-/// PostgreSQL refuses payloads of 8,000 bytes and more.
-const LONGEST_PAYLOAD: usize = 7_900;
 
 /// A name for something that cached data may depend on. Two names may share a tag by chance: then a
 /// touch of one forgets a little too much.
@@ -64,9 +70,10 @@ impl Stamp {
 /// A node's history of changes.
 pub struct Changes {
     node: u64,
-    /// Number of touches so far; the newest remembered one has this number minus one.
+    /// Number of the last touch. Changes only under the lock of `memory`.
     count: AtomicU64,
-    recent: Mutex<VecDeque<Tag>>,
+    memory: RwLock<Memory>,
+    watchers: Arc<Watchers>,
     wake: Notify,
 }
 
@@ -78,7 +85,8 @@ impl Default for Changes {
         Self {
             node: u64::from_le_bytes(node),
             count: AtomicU64::new(0),
-            recent: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+            memory: RwLock::default(),
+            watchers: Arc::default(),
             wake: Notify::new(),
         }
     }
@@ -90,35 +98,47 @@ impl Changes {
         Stamp(self.count.load(Ordering::Acquire))
     }
 
-    /// Whether none of `tags` (sorted) was touched since `stamp`; if so, a newer stamp for next time.
+    /// Whether none of `tags` was touched since `stamp`; if so, a newer stamp for next time. Takes as long as there are
+    /// tags, whatever happened since. A stamp from before what this node remembers counts as touched: that is when
+    /// more than 100,000 different tags were touched after it.
     pub fn untouched(&self, stamp: Stamp, tags: &[Tag]) -> Option<Stamp> {
         if self.stamp() == stamp {
             return Some(stamp);
         }
-        let recent = self.recent.lock().expect("no holder panics");
+        let memory = self.memory.read().expect("no holder panics");
         let now = self.stamp();
-        let since = usize::try_from(now.0 - stamp.0).ok().filter(|since| *since <= recent.len())?;
-        let touched = recent.iter().rev().take(since).any(|tag| tags.binary_search(tag).is_ok());
-        (!touched).then_some(now)
+        (!memory.touched_since(stamp.0, tags)).then_some(now)
     }
 
     /// Notes on this node that `tags` were touched.
     pub fn apply(&self, tags: &[Tag]) {
-        let mut recent = self.recent.lock().expect("no holder panics");
-        for tag in tags {
-            if recent.len() == REMEMBERED {
-                recent.pop_front();
-            }
-            recent.push_back(*tag);
+        if tags.is_empty() {
+            return;
         }
-        self.count.fetch_add(tags.len() as u64, Ordering::Release);
+        let mut memory = self.memory.write().expect("no holder panics");
+        let now = self.count.load(Ordering::Relaxed) + 1;
+        tags.iter().for_each(|tag| memory.touch(*tag, now));
+        self.count.store(now, Ordering::Release);
     }
 
     /// Notes that anything may have been touched.
     pub fn forget_everything(&self) {
-        let mut recent = self.recent.lock().expect("no holder panics");
-        recent.clear();
-        self.count.fetch_add(1, Ordering::Release);
+        let mut memory = self.memory.write().expect("no holder panics");
+        let now = self.count.load(Ordering::Relaxed) + 1;
+        memory.forget(now);
+        self.count.store(now, Ordering::Release);
+    }
+
+    /// Watches a tag: [`Watch::changed`] wakes when a transaction that announced it has committed, at once if it was
+    /// one of this node and by NOTIFY if it was another's, and whenever one may have been missed. Read what it is
+    /// about after this call, and again after each wake-up: then nothing is overlooked.
+    pub fn watch(&self, tag: Tag) -> Watch {
+        self.watchers.watch(tag)
+    }
+
+    /// Wakes those on this node who watch one of `tags`.
+    pub(crate) fn wake_watchers(&self, tags: &[Tag]) {
+        self.watchers.wake(tags);
     }
 
     /// Waits until events may stand in the outbox. Only one task may wait.
@@ -130,25 +150,23 @@ impl Changes {
         self.wake.notify_one();
     }
 
-    /// Tells the other nodes, with the commit of `connection`'s transaction.
-    pub(crate) async fn announce(
+    /// Tells the other nodes, with the commit of `connection`'s transaction, what it touched and announced.
+    pub(crate) async fn tell(
         &self,
         connection: &mut PgConnection,
-        tags: &[Tag],
+        touched: &[Tag],
+        announced: &[Tag],
         events: bool,
     ) -> Result<(), sqlx::Error> {
-        let mut payload = format!("{:x} {}", self.node, if events { "e" } else { "-" });
-        for tag in tags {
-            payload.push_str(&format!(" {:x}", tag.0));
-        }
-        if payload.len() > LONGEST_PAYLOAD {
-            payload = format!("{:x} {} *", self.node, if events { "e" } else { "-" });
-        }
-        sqlx::query!("SELECT pg_notify($1, $2)", CHANNEL, payload).execute(connection).await?;
+        let payloads = message::payloads(self.node, touched, announced, events);
+        sqlx::query!("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload", CHANNEL, &payloads)
+            .execute(connection)
+            .await?;
         Ok(())
     }
 
-    /// Listens to the other nodes until `stop`. After a lost connection everything counts as touched.
+    /// Listens to the other nodes until `stop`. After a lost connection everything counts as touched, and whoever
+    /// watches something is woken.
     pub async fn listen(&self, pool: PgPool, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let outcome = tokio::select! {
@@ -170,6 +188,7 @@ impl Changes {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         self.forget_everything();
+        self.watchers.wake_all();
         self.wake();
         while let Some(notification) = listener.try_recv().await? {
             self.hear(&notification);
@@ -178,17 +197,17 @@ impl Changes {
     }
 
     fn hear(&self, notification: &PgNotification) {
-        let mut words = notification.payload().split(' ');
-        let own = words.next().and_then(|word| u64::from_str_radix(word, 16).ok()) == Some(self.node);
-        if own {
-            return;
-        }
-        if words.next() == Some("e") {
+        let Some(message) = message::read(notification.payload(), self.node) else { return };
+        if message.events {
             self.wake();
         }
-        match words.map(|word| u64::from_str_radix(word, 16).map(Tag)).collect::<Result<Vec<_>, _>>() {
-            Ok(tags) => self.apply(&tags),
-            Err(_) => self.forget_everything(),
+        match message.touched {
+            Some(tags) => self.apply(&tags),
+            None => self.forget_everything(),
+        }
+        match message.announced {
+            Some(tags) => self.watchers.wake(&tags),
+            None => self.watchers.wake_all(),
         }
     }
 }
@@ -215,10 +234,26 @@ mod tests {
     fn what_is_too_old_to_know_counts_as_touched() {
         let changes = Changes::default();
         let before = changes.stamp();
-        changes.apply(&vec![STOCK; REMEMBERED + 1]);
+        let many: Vec<Tag> = (0..=2 * memory::GENERATION as u64).map(Tag).collect();
+        many.chunks(1_000).for_each(|some| changes.apply(some));
         assert_eq!(changes.untouched(before, &[PRICE]), None);
         let before = changes.stamp();
+        assert_eq!(changes.untouched(before, &[PRICE]), Some(before));
         changes.forget_everything();
         assert_eq!(changes.untouched(before, &[PRICE]), None);
+    }
+
+    /// An entry that is looked at again and again stays good however much else is touched meanwhile.
+    #[test]
+    fn an_entry_outlives_whatever_happens_to_others() {
+        let changes = Changes::default();
+        let mut stamp = changes.stamp();
+        for round in 0..100 {
+            let others: Vec<Tag> = (1..=20_000).map(|number| Tag(round * 20_000 + number)).collect();
+            changes.apply(&others);
+            stamp = changes.untouched(stamp, &[PRICE, STOCK]).unwrap();
+        }
+        changes.apply(&[STOCK]);
+        assert_eq!(changes.untouched(stamp, &[PRICE, STOCK]), None);
     }
 }
