@@ -20,6 +20,7 @@ mod order;
 mod pay;
 mod place;
 mod pricing;
+mod progress;
 mod recovery;
 mod settle;
 mod state;
@@ -53,6 +54,7 @@ pub use import::{
 pub use merge::Merged;
 pub use order::{Order, OrderFailure, OrderLine};
 pub use platform::Address;
+pub use progress::OrderEvent;
 pub use state::{MOVES, OrderEventKind, OrderState};
 pub use sub_order::SubOrder;
 pub use verify::Settlement;
@@ -167,6 +169,12 @@ pub trait Orders: Send + Sync + 'static {
     /// The order of this id, if it is of the actor's account or they hold the token of the cart it came from.
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error>;
 
+    /// What happened to an order after this version of it, oldest first. Who may see the order may see this.
+    async fn events(&self, actor: &Actor, order: OrderId, after: i32) -> Result<Vec<OrderEvent>, Error>;
+
+    /// The version of an order, which counts what happened to it. Who may see the order may see this.
+    async fn version(&self, actor: &Actor, order: OrderId) -> Result<i32, Error>;
+
     /// The orders of whoever asks, the latest first.
     async fn orders(&self, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error>;
 
@@ -219,8 +227,9 @@ pub fn service(
     tasks.close();
     let under_way = Arc::new(Semaphore::new(settings.most_under_way));
     let settling = Batch::open(Settle(database.clone()), batch::Settings::named("orders.settle"));
+    let reads = progress::reads(database.pool().clone());
     let parts =
-        Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks, settling });
+        Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks, settling, reads });
     let placing = Batch::open(Place(Arc::clone(&parts)), batch::Settings::named("orders.place"));
     Arc::new(Service { parts, placing, under_way })
 }
@@ -235,6 +244,8 @@ pub(crate) struct Parts {
     /// Purchases under way; they outlive the request that began them.
     pub(crate) tasks: TaskTracker,
     pub(crate) settling: Batch<Settle>,
+    /// Reads of journals, for those who follow orders.
+    pub(crate) reads: progress::Reads,
 }
 
 pub(crate) struct Service {
@@ -335,6 +346,14 @@ impl Orders for Service {
 
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {
         order::show(&self.parts, actor, order).await
+    }
+
+    async fn events(&self, actor: &Actor, order: OrderId, after: i32) -> Result<Vec<OrderEvent>, Error> {
+        progress::events(&self.parts, actor, order, after).await
+    }
+
+    async fn version(&self, actor: &Actor, order: OrderId) -> Result<i32, Error> {
+        progress::version(&self.parts, actor, order).await
     }
 
     async fn orders(&self, actor: &Actor, slice: &CursorRequest) -> Result<Slice<Order>, Error> {
