@@ -183,7 +183,7 @@ pub(crate) async fn refuse_other_sites(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let safe = is_safe(request.method()) || is_posted_answer(&request);
+    let safe = is_safe(request.method()) && !opens_a_socket(&request) || is_posted_answer(&request);
     if !safe && !comes_from_us(&api, request.headers()) {
         let message = "this request uses a browser's cookies and does not come from one of our own pages";
         return Err(Problem::new(StatusCode::FORBIDDEN, "request/cross_site", message));
@@ -193,6 +193,13 @@ pub(crate) async fn refuse_other_sites(
 
 fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a WebSocket is asked for. It is by GET, but what follows is neither safe nor held to the page's own site by
+/// browsers: they connect from any page, and send cookies along (cross-site WebSocket hijacking).
+fn opens_a_socket(request: &Request) -> bool {
+    request.headers().contains_key(header::SEC_WEBSOCKET_KEY)
+        || request.headers().contains_key(header::UPGRADE)
 }
 
 /// Whether a login provider has the browser post its answer. That request uses no cookie: it sends the browser on to the

@@ -20,6 +20,7 @@ mod openapi;
 pub mod ops;
 mod pages;
 mod problem;
+mod realtime;
 mod rest;
 
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ use orders::Orders;
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
@@ -49,6 +51,7 @@ pub use openapi::document;
 use crate::cache::AnswerCache;
 use crate::mail_catcher::Mailbox;
 use crate::problem::Problem;
+use crate::realtime::Realtime;
 
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -106,6 +109,7 @@ pub struct Api {
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
     pub(crate) cache: Arc<AnswerCache>,
+    pub(crate) realtime: Arc<Realtime>,
 }
 
 impl Api {
@@ -113,9 +117,33 @@ impl Api {
     pub fn new(modules: Modules, settings: Settings) -> Self {
         let Modules { identity, catalog, inventory, stock_keeping, orders, mailbox, changes, sources } =
             modules;
+        let realtime = Arc::new(Realtime::new(Arc::clone(&changes), CancellationToken::new()));
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
         let settings = Arc::new(settings);
-        Self { identity, catalog, inventory, stock_keeping, orders, mailbox, sources, settings, cache }
+        Self {
+            identity,
+            catalog,
+            inventory,
+            stock_keeping,
+            orders,
+            mailbox,
+            sources,
+            settings,
+            cache,
+            realtime,
+        }
+    }
+
+    /// The same API, whose streams and sockets end with `stop`. They would go on for as long as their clients like.
+    #[must_use]
+    pub fn ending_with(self, stop: CancellationToken) -> Self {
+        let realtime = Arc::new(self.realtime.ending_with(stop));
+        Self { realtime, ..self }
+    }
+
+    /// Waits until all sockets are closed, which a graceful stop of [`serve`] does not.
+    pub async fn sockets_closed(&self) {
+        self.realtime.closed().await;
     }
 
     /// Whether buyers reach Souk by TLS.

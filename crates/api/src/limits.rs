@@ -45,7 +45,7 @@ static USER: Policy = Policy::per_minute("user", 1_200);
 static API_KEY: Policy = Policy::per_minute("api_key", 6_000);
 
 /// Which requests have a bucket of their own, by method and route; a `*` stands for whatever follows.
-static BUCKETS: [(Method, &str, &Policy); 31] = [
+static BUCKETS: [(Method, &str, &Policy); 32] = [
     (Method::POST, "/api/v1/auth/login*", &LOGIN),
     (Method::POST, "/api/v1/auth/passkey*", &LOGIN),
     (Method::POST, "/api/v1/auth/register*", &REGISTER),
@@ -64,6 +64,7 @@ static BUCKETS: [(Method, &str, &Policy); 31] = [
     (Method::POST, "/account/resend", &RESET),
     (Method::POST, "/account/reset", &RESET),
     (Method::POST, "/api/v1/shopping_basket/checkout", &CHECKOUT),
+    (Method::POST, "/api/v2/shopping_basket/checkout", &CHECKOUT),
     (Method::POST, "/api/v1/orders", &CHECKOUT),
     (Method::POST, "/api/v1/orders/{id}/payment", &CHECKOUT),
     (Method::GET, "/api/v1/products", &BROWSE),

@@ -99,12 +99,22 @@ fn headers(address: &str, status: &str, cached: bool, repeatable: bool) -> Vec<(
     if cached && matches!(status, "200" | "304") {
         headers.push(("ETag", "Names this version; send it back as `If-None-Match`"));
     }
+    if address == "/api/v2/orders/{id}" && matches!(status, "200" | "304") {
+        headers.push(("ETag", "Names this version; send it back as `If-None-Match`"));
+    }
+    if address == "/api/v2/orders/{id}" && status == "200" {
+        headers.push(("Retry-After", "While the order is pending: seconds after which to ask again"));
+    }
     if status == "200" && address == "/api/v2/products" {
         headers.push(("Link", "The next page, `rel=\"next\"`, if there is one (RFC 8288)"));
     }
     if status == "200" && address == "/api/v1/shopping_basket/products" {
         headers.push(("X-Cart-Token", "The token of a new basket; it is told only once"));
         headers.push(("Set-Cookie", "The same token, for browsers"));
+    }
+    if status == "202" && address == "/api/v2/shopping_basket/checkout" {
+        headers.push(("Location", "Where the order can be asked for"));
+        headers.push(("Retry-After", "Seconds after which to ask for it"));
     }
     if status == "201" {
         headers.push(("Location", "Where the new thing is"));
@@ -119,7 +129,7 @@ fn headers(address: &str, status: &str, cached: bool, repeatable: bool) -> Vec<(
     if matches!(status, "429" | "503") || (repeatable && status == "409") {
         headers.push(("Retry-After", "Seconds after which trying again may help"));
     }
-    if repeatable && matches!(status, "200" | "201" | "402" | "409") {
+    if repeatable && matches!(status, "200" | "201" | "202" | "402" | "409") {
         headers.push((
             "Idempotent-Replayed",
             "`true` if the request was answered before, and this is that answer",

@@ -25,6 +25,8 @@ use crate::session::Session;
 
 /// How long requests in flight may take once Souk is told to stop.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long WebSockets may take to say goodbye.
+const SOCKET_GRACE: Duration = Duration::from_secs(3);
 /// How long requests to the operations port may take at the very end.
 const OPS_GRACE: Duration = Duration::from_secs(1);
 /// Upper bounds of the buckets of durations, in seconds.
@@ -78,7 +80,8 @@ async fn run(
         trusted_proxies: config.trusted_proxies.clone(),
         limiter,
     };
-    let router = api::router(Api::new(app.modules(), settings.clone()));
+    let api = Api::new(app.modules(), settings.clone()).ending_with(stop.clone());
+    let router = api::router(api.clone());
     let operations = Arc::new(Node { app: app.clone(), metrics, stop: stop.clone() });
     let ops = api::ops::router(operations);
     let mut public = tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
@@ -105,6 +108,9 @@ async fn run(
         }
     }
     public.abort();
+    if tokio::time::timeout(SOCKET_GRACE, api.sockets_closed()).await.is_err() {
+        tracing::warn!("some WebSockets did not close in time");
+    }
     background.wait().await;
     app.orders.drain().await;
     stop_ops.cancel();
@@ -185,6 +191,7 @@ fn describe_metrics() {
         Count,
         "Requests that this node counted alone since Redis did not answer"
     );
+    describe_gauge!("souk_realtime_connections", Count, "Open streams and WebSockets, by kind");
     describe_counter!("souk_orders_placed_total", Count, "Orders written");
     describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");
     describe_counter!(

@@ -110,8 +110,8 @@ impl TestApp {
         let mut setup = Setup { sources, modules: usual_settings(&base), api };
         change(&mut setup);
         let app = App::new(database.database.clone(), setup.sources, setup.modules);
-        let router = api::router(Api::new(app.modules(), setup.api));
         let stop = CancellationToken::new();
+        let router = api::router(Api::new(app.modules(), setup.api).ending_with(stop.clone()));
         tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -29,6 +29,17 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "CheckoutBody" => {
             json!({"email": "ada@example.com", "shipping_address": address(), "payment": payment()})
         }
+        "StartCheckout" => {
+            json!({"email": "ada@example.com", "shipping_address": address(), "payment": payment()})
+        }
+        "AcceptedOrder" => json!({
+            "order_id": ORDER, "status_url": format!("/api/v2/orders/{ORDER}"),
+            "events_url": format!("/api/v2/orders/{ORDER}/events")
+        }),
+        "OrderEvent" => json!({
+            "version": 2, "kind": "paid", "status": "paid", "occurred_at": "2026-11-20T09:31:01Z", "failure": null,
+            "hold_expires_at": null
+        }),
         "PaymentBody" => payment(),
         "Basket" => json!({
             "id": CART, "currency": "GBP", "lines": [cart_line()], "subtotal": money(3998),

@@ -23,6 +23,7 @@ mod stores;
 mod team;
 mod tokens;
 mod users;
+mod v2;
 mod variant_admin;
 mod view;
 
@@ -46,6 +47,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(carts::router())
         .merge(basket::router())
         .merge(orders::router())
+        .merge(v2::router())
+        .merge(crate::realtime::router())
         .merge(auth::router())
         .merge(registration::router())
         .merge(tokens::router())
