@@ -86,9 +86,8 @@ async fn the_documentation_works_as_printed() {
     let folder = data_folder();
     let server = Server::start(folder.path()).await;
     let clients = include_str!("../../../docs/clients.md");
-    for mark in
-        ["<!-- walk: browser -->", "<!-- walk: mobile -->", "<!-- walk: server -->", "<!-- walk: bot -->"]
-    {
+    for name in ["browser", "follow", "mobile", "server", "bot"] {
+        let mark = &format!("<!-- walk: {name} -->");
         walk(&server, folder.path(), clients, mark);
     }
     walk(&server, folder.path(), include_str!("../../../README.md"), "<!-- tour -->");
