@@ -91,6 +91,7 @@ async fn wrong_fields_are_named_by_their_path() {
     let (unknown, missing) = ("request/unknown_field", "request/missing_field");
     let (kind, value) = ("request/invalid_type", "request/invalid_value");
     let checkout = "/api/v1/shopping_basket/checkout";
+    let started = "/api/v2/shopping_basket/checkout";
     let add = "/api/v1/shopping_basket/products";
     let cases: Vec<(&str, &str, Value, &str, &str)> = vec![
         ("/api/v1/carts", "/surprise", json!(1), unknown, "surprise"),
@@ -152,6 +153,10 @@ async fn wrong_fields_are_named_by_their_path() {
         (checkout, "/payment/token", Value::Null, missing, "payment.token"),
         (checkout, "/payment/token", json!({"id": "tok_visa"}), kind, "payment.token"),
         (checkout, "/payment/cvc", json!("123"), unknown, "payment.cvc"),
+        (started, "/email", Value::Null, missing, "email"),
+        (started, "/shipping_address/zip", json!("SW1Y"), unknown, "shipping_address.zip"),
+        (started, "/payment/token", Value::Null, missing, "payment.token"),
+        (started, "/cart_id", json!(UNKNOWN), unknown, "cart_id"),
         ("/api/v1/orders", "/cart_id", Value::Null, missing, "cart_id"),
         ("/api/v1/orders", "/cart_id", json!("x"), value, "cart_id"),
         ("/api/v1/orders", "/shipping", Value::Null, missing, "shipping"),
@@ -324,6 +329,8 @@ async fn what_is_not_yours_is_not_there() {
                 "orders/cart_not_found",
             ),
             (Method::GET, format!("/api/v1/orders/{order}"), None, "orders/order_not_found"),
+            (Method::GET, format!("/api/v2/orders/{order}"), None, "orders/order_not_found"),
+            (Method::GET, format!("/api/v2/orders/{order}/events"), None, "orders/order_not_found"),
             (
                 Method::POST,
                 format!("/api/v1/orders/{order}/payment"),
@@ -554,7 +561,9 @@ async fn a_card_number_is_neither_taken_nor_repeated() {
     for (method, template, path, token, body) in scene.operations() {
         let places: &[&str] = match template {
             "/api/v1/orders/{id}/payment" => &["/token"],
-            "/api/v1/orders" | "/api/v1/shopping_basket/checkout" => &["/payment/token", "/payment"],
+            "/api/v1/orders" | "/api/v1/shopping_basket/checkout" | "/api/v2/shopping_basket/checkout" => {
+                &["/payment/token", "/payment"]
+            }
             _ => continue,
         };
         for (place, shape) in places.iter().flat_map(|place| shapes.iter().map(move |shape| (place, shape))) {

@@ -87,6 +87,13 @@ impl Scene {
                 "/api/v1/shopping_basket/checkout",
                 "/api/v1/shopping_basket/checkout".into(),
                 &self.token,
+                checkout.clone(),
+            ),
+            (
+                Method::POST,
+                "/api/v2/shopping_basket/checkout",
+                "/api/v2/shopping_basket/checkout".into(),
+                &self.token,
                 checkout,
             ),
             (Method::POST, "/api/v1/orders", "/api/v1/orders".into(), &self.token, order),

@@ -102,8 +102,13 @@ fn public() -> Vec<Route> {
         ),
         get("DELETE /api/v1/carts/{id}/items/{line_id}", Secret),
         get("GET /api/v1/orders/{id}", Secret),
+        get("GET /api/v2/orders/{id}", Secret),
+        get("GET /api/v2/orders/{id}/events", Secret),
+        // Whose order it is, is asked with each subscription: the tests of realtime knock there.
+        get("GET /api/v2/realtime", Public),
         send("POST /api/v1/orders/{id}/payment", Secret, |_| json!({"token": "tok_visa"})),
         send("POST /api/v1/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),
+        send("POST /api/v2/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),
     ]
 }
 
