@@ -199,7 +199,6 @@ fn is_safe(method: &Method) -> bool {
 /// browsers: they connect from any page, and send cookies along (cross-site WebSocket hijacking).
 fn opens_a_socket(request: &Request) -> bool {
     request.headers().contains_key(header::SEC_WEBSOCKET_KEY)
-        || request.headers().contains_key(header::UPGRADE)
 }
 
 /// Whether a login provider has the browser post its answer. That request uses no cookie: it sends the browser on to the

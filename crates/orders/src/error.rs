@@ -108,7 +108,7 @@ pub enum Error {
     Payments(#[from] payments::Error),
     /// The queue that the request waited in did not serve it.
     #[error(transparent)]
-    Queue(#[from] platform::batch::Error),
+    Batch(#[from] platform::batch::Error),
     /// The database failed.
     #[error("database failure")]
     Database(#[from] sqlx::Error),
@@ -218,7 +218,7 @@ impl ServiceError for Error {
             Self::Catalog(error) => error.code(),
             Self::Inventory(error) => error.code(),
             Self::Payments(error) => error.code(),
-            Self::Queue(error) => error.code().0,
+            Self::Batch(error) => error.code().0,
             Self::Database(error) => platform::error::database_failure(error).0,
         }
     }
@@ -252,7 +252,7 @@ impl ServiceError for Error {
             Self::Catalog(error) => error.reason(),
             Self::Inventory(error) => error.reason(),
             Self::Payments(error) => error.reason(),
-            Self::Queue(error) => error.code().1,
+            Self::Batch(error) => error.code().1,
             Self::Database(error) => platform::error::database_failure(error).1,
         }
     }
