@@ -45,6 +45,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 use tower_http::timeout::TimeoutLayer;
 use url::Url;
+use waiting_room::WaitingRoom;
 
 pub use openapi::document;
 
@@ -87,6 +88,8 @@ pub struct Modules {
     pub inventory: Arc<dyn Inventory>,
     /// What stores do with their stock.
     pub stock_keeping: Arc<dyn StockKeeping>,
+    /// Who may buy when.
+    pub waiting_room: Arc<dyn WaitingRoom>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
@@ -104,6 +107,7 @@ pub struct Api {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
     pub(crate) stock_keeping: Arc<dyn StockKeeping>,
+    pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
@@ -115,7 +119,7 @@ pub struct Api {
 impl Api {
     /// An API in front of these modules.
     pub fn new(modules: Modules, settings: Settings) -> Self {
-        let Modules { identity, catalog, inventory, stock_keeping, orders, mailbox, changes, sources } =
+        let Modules { identity, catalog, inventory, stock_keeping, waiting_room, orders, mailbox, changes, sources } =
             modules;
         let realtime = Arc::new(Realtime::new(Arc::clone(&changes), CancellationToken::new()));
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
@@ -125,6 +129,7 @@ impl Api {
             catalog,
             inventory,
             stock_keeping,
+            waiting_room,
             orders,
             mailbox,
             sources,

@@ -39,13 +39,15 @@ static REGISTER: Policy = Policy::per_hour("register", 40);
 static RESET: Policy = Policy::per_hour("reset", 30);
 /// By user, API key, or else address: purchases, which is where stolen cards are tried.
 static CHECKOUT: Policy = Policy::per_minute("checkout", 30);
+/// By address: places in line, and the challenges for them.
+static JOIN: Policy = Policy::per_minute("join", 60);
 /// By user.
 static USER: Policy = Policy::per_minute("user", 1_200);
 /// By API key.
 static API_KEY: Policy = Policy::per_minute("api_key", 6_000);
 
 /// Which requests have a bucket of their own, by method and route; a `*` stands for whatever follows.
-static BUCKETS: [(Method, &str, &Policy); 32] = [
+static BUCKETS: [(Method, &str, &Policy); 36] = [
     (Method::POST, "/api/v1/auth/login*", &LOGIN),
     (Method::POST, "/api/v1/auth/passkey*", &LOGIN),
     (Method::POST, "/api/v1/auth/register*", &REGISTER),
@@ -67,6 +69,10 @@ static BUCKETS: [(Method, &str, &Policy); 32] = [
     (Method::POST, "/api/v2/shopping_basket/checkout", &CHECKOUT),
     (Method::POST, "/api/v1/orders", &CHECKOUT),
     (Method::POST, "/api/v1/orders/{id}/payment", &CHECKOUT),
+    (Method::POST, "/api/v1/products/{id}/waiting_room/challenges", &JOIN),
+    (Method::POST, "/api/v1/products/{id}/waiting_room/places", &JOIN),
+    (Method::GET, "/api/v1/products/{id}/waiting_room/places/me", &BROWSE),
+    (Method::GET, "/api/v1/products/{id}/waiting_room/events", &BROWSE),
     (Method::GET, "/api/v1/products", &BROWSE),
     (Method::GET, "/api/v1/products/{id}", &BROWSE),
     (Method::GET, "/api/v2/products", &BROWSE),
@@ -240,6 +246,7 @@ mod tests {
             (Method::POST, "/api/v1/auth/password_reset/confirm", "reset"),
             (Method::POST, "/api/v1/auth/verify_email/resend", "reset"),
             (Method::POST, "/api/v1/orders/{id}/payment", "checkout"),
+            (Method::POST, "/api/v1/products/{id}/waiting_room/places", "join"),
             (Method::GET, "/api/v1/orders/{id}", "general"),
             (Method::POST, "/api/v1/orders/{id}", "general"),
             (Method::HEAD, "/api/v1/products", "browse"),

@@ -25,6 +25,7 @@ use crate::{Api, assets, examples};
         (name = "Authentication", description = "Signing in, also with an account elsewhere."),
         (name = "Catalogue", description = "Stores, categories, products. Cached: send the `ETag` back as `If-None-Match`."),
         (name = "Cart", description = "What a buyer means to buy, at the prices they were shown."),
+        (name = "Waiting rooms", description = "Standing in line for what many want at once."),
         (name = "Checkout", description = "From a cart to a paid order, exactly once."),
         (name = "Accounts", description = "Signing in and out, and what belongs to an account."),
         (name = "Stores", description = "Running a store: its team, its keys, its goods."),

@@ -109,6 +109,9 @@ pub enum Error {
     /// The queue that the request waited in did not serve it.
     #[error(transparent)]
     Batch(#[from] platform::batch::Error),
+    /// It is not the buyer's turn.
+    #[error(transparent)]
+    WaitingRoom(#[from] waiting_room::Error),
     /// The database failed.
     #[error("database failure")]
     Database(#[from] sqlx::Error),
@@ -219,6 +222,7 @@ impl ServiceError for Error {
             Self::Inventory(error) => error.code(),
             Self::Payments(error) => error.code(),
             Self::Batch(error) => error.code().0,
+            Self::WaitingRoom(error) => error.code(),
             Self::Database(error) => platform::error::database_failure(error).0,
         }
     }
@@ -253,6 +257,7 @@ impl ServiceError for Error {
             Self::Inventory(error) => error.reason(),
             Self::Payments(error) => error.reason(),
             Self::Batch(error) => error.code().1,
+            Self::WaitingRoom(error) => error.reason(),
             Self::Database(error) => platform::error::database_failure(error).1,
         }
     }
@@ -261,6 +266,7 @@ impl ServiceError for Error {
         match self {
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.details.clone(),
             Self::Inventory(error) => error.details(),
+            Self::WaitingRoom(error) => error.details(),
             Self::Denied(denied) => denied.details(),
             Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
             Self::CurrencyMismatch { cart, item } => {
@@ -295,6 +301,7 @@ impl ServiceError for Error {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::KeyInUse | Self::CheckoutRunning(_) => Some(1),
+            Self::WaitingRoom(error) => error.retry_after(),
             _ => (self.code() == Code::Unavailable).then_some(1),
         }
     }

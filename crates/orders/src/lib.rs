@@ -39,6 +39,7 @@ use platform::batch::{self, Batch};
 use platform::{Currency, CursorRequest, Database, Id, Quantity, Secret, Slice, Sources, Violation};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use waiting_room::WaitingRoom;
 
 use place::Place;
 use settle::Settle;
@@ -221,6 +222,7 @@ pub fn service(
     catalog: Arc<dyn Catalog>,
     inventory: Arc<dyn Inventory>,
     payments: Arc<dyn Payments>,
+    waiting_room: Arc<dyn WaitingRoom>,
     settings: Settings,
 ) -> Arc<dyn Orders> {
     let tasks = TaskTracker::new();
@@ -228,8 +230,18 @@ pub fn service(
     let under_way = Arc::new(Semaphore::new(settings.most_under_way));
     let settling = Batch::open(Settle(database.clone()), batch::Settings::named("orders.settle"));
     let reads = progress::reads(database.pool().clone());
-    let parts =
-        Arc::new(Parts { database, sources, catalog, inventory, payments, settings, tasks, settling, reads });
+    let parts = Arc::new(Parts {
+        database,
+        sources,
+        catalog,
+        inventory,
+        payments,
+        waiting_room,
+        settings,
+        tasks,
+        settling,
+        reads,
+    });
     let placing = Batch::open(Place(Arc::clone(&parts)), batch::Settings::named("orders.place"));
     Arc::new(Service { parts, placing, under_way })
 }
@@ -240,6 +252,7 @@ pub(crate) struct Parts {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
     pub(crate) payments: Arc<dyn Payments>,
+    pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) settings: Settings,
     /// Purchases under way; they outlive the request that began them.
     pub(crate) tasks: TaskTracker,

@@ -71,7 +71,10 @@ impl Work for Place {
         for (place, item) in items.iter().enumerate() {
             answers.push(None);
             match draft(parts, place, item, &carts, &market, now) {
-                Ok(draft) => drafts.push(draft),
+                Ok(draft) => match parts.waiting_room.check(&item.actor, &draft.priced.products()).await {
+                    Ok(()) => drafts.push(draft),
+                    Err(error) => refused.push((place, draft.cart, error.into())),
+                },
                 Err((None, error)) => answers[place] = Some(Err(error)),
                 Err((Some(cart), error)) => refused.push((place, cart, error)),
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use catalog::{Offer, VariantId};
+use catalog::{Offer, ProductId, VariantId};
 use inventory::Limit;
 use platform::{Code, Detail, Money};
 
@@ -16,6 +16,16 @@ pub(crate) struct Priced {
     pub(crate) total: Money,
     /// How many of a product one buyer may have, where there is a limit.
     pub(crate) limits: HashMap<VariantId, Limit>,
+}
+
+impl Priced {
+    /// The products, each once.
+    pub(crate) fn products(&self) -> Vec<ProductId> {
+        let mut products: Vec<_> = self.lines.iter().map(|line| line.product_id).collect();
+        products.sort_unstable();
+        products.dedup();
+        products
+    }
 }
 
 /// What the catalogue and the inventory say at one moment of all that a batch wants.

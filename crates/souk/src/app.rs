@@ -12,17 +12,19 @@ use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
 use sqlx::migrate::Migrator;
+use waiting_room::WaitingRoom;
 
 use crate::mail::Catcher;
 
 pub use notifications::Settings as MailSettings;
 
 /// The modules and their migrations, in the order they run.
-pub fn migrations() -> [(&'static str, &'static Migrator); 7] {
+pub fn migrations() -> [(&'static str, &'static Migrator); 8] {
     [
         ("platform", &platform::MIGRATIONS),
         ("identity", &identity::MIGRATIONS),
         ("catalog", &catalog::MIGRATIONS),
+        ("waiting_room", &waiting_room::MIGRATIONS),
         ("inventory", &inventory::MIGRATIONS),
         ("payments", &payments::MIGRATIONS),
         ("orders", &orders::MIGRATIONS),
@@ -56,6 +58,8 @@ pub struct App {
     pub inventory: Arc<dyn Inventory>,
     /// What stores do with their stock.
     pub stock_keeping: Arc<dyn StockKeeping>,
+    /// Who may buy when.
+    pub waiting_room: Arc<dyn WaitingRoom>,
     /// Money from buyers.
     pub payments: Arc<dyn Payments>,
     /// Carts and orders.
@@ -67,10 +71,14 @@ pub struct App {
 impl App {
     /// Wires the modules onto a migrated database.
     pub fn new(database: Database, sources: Sources, settings: Settings) -> Self {
+        // Derived, so that what is signed for lines is good for nothing else.
+        let waiting = waiting_room::Settings::new(settings.identity.vault.derive("waiting_room"));
         let identity = identity::service(database.clone(), sources.clone(), settings.identity);
         let catalog = catalog::service(database.clone(), sources.clone(), identity.clone());
         let (inventory, stock_keeping) =
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
+        let waiting_room =
+            waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
         let payments = payments::service(database.clone(), sources.clone());
         let orders = orders::service(
             database.clone(),
@@ -78,10 +86,22 @@ impl App {
             Arc::clone(&catalog),
             Arc::clone(&inventory),
             Arc::clone(&payments),
+            Arc::clone(&waiting_room),
             settings.orders,
         );
         let mails = notifications::service(database.clone(), sources.clone(), settings.mail);
-        Self { database, sources, identity, catalog, inventory, stock_keeping, payments, orders, mails }
+        Self {
+            database,
+            sources,
+            identity,
+            catalog,
+            inventory,
+            stock_keeping,
+            waiting_room,
+            payments,
+            orders,
+            mails,
+        }
     }
 
     /// What the API stands in front of.
@@ -91,6 +111,7 @@ impl App {
             catalog: Arc::clone(&self.catalog),
             inventory: Arc::clone(&self.inventory),
             stock_keeping: Arc::clone(&self.stock_keeping),
+            waiting_room: Arc::clone(&self.waiting_room),
             orders: Arc::clone(&self.orders),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
@@ -116,6 +137,8 @@ impl App {
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),
+            Arc::new(waiting_room::jobs::Admit(Arc::clone(&self.waiting_room))),
+            Arc::new(waiting_room::jobs::CleanUp(Arc::clone(&self.waiting_room))),
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
             Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
             Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),

@@ -97,6 +97,7 @@ async fn run(
     };
     tracing::info!("stopping: no new requests are taken, those in flight are finished");
     stop.cancel();
+    app.waiting_room.close();
     if ended.is_ok() {
         tokio::select! {
             finished = tokio::time::timeout(GRACE, &mut public) => {
@@ -192,6 +193,8 @@ fn describe_metrics() {
         "Requests that this node counted alone since Redis did not answer"
     );
     describe_gauge!("souk_realtime_connections", Count, "Open streams and WebSockets, by kind");
+    describe_counter!("souk_waiting_room_places_total", Count, "Places in line that were given");
+    describe_counter!("souk_waiting_room_admitted_total", Count, "Buyers who were let in from a line");
     describe_counter!("souk_orders_placed_total", Count, "Orders written");
     describe_counter!("souk_orders_settled_total", Count, "Orders that came out of pending, by state");
     describe_counter!(

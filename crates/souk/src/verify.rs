@@ -39,6 +39,7 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     let mut violations = app.identity.verify().await?;
     violations.extend(app.catalog.verify().await?);
     violations.extend(app.inventory.verify().await?);
+    violations.extend(app.waiting_room.verify().await?);
     violations.extend(app.payments.verify().await?);
     violations.extend(app.orders.verify().await?);
     violations.extend(outbox::undelivered(&app.database).await?);

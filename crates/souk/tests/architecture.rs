@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The arrows: what each crate may name of the workspace. An arrow that is not here is a decision to be made.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("platform", &[]),
     ("identity", &["platform"]),
     ("catalog", &["identity", "platform"]),
     ("inventory", &["catalog", "identity", "platform"]),
+    ("waiting_room", &["catalog", "identity", "platform"]),
     ("payments", &["platform"]),
-    ("orders", &["catalog", "identity", "inventory", "payments", "platform"]),
+    ("orders", &["catalog", "identity", "inventory", "payments", "platform", "waiting_room"]),
     ("notifications", &["identity", "platform"]),
-    ("api", &["catalog", "identity", "inventory", "orders", "payments", "platform"]),
-    ("souk", &["api", "catalog", "identity", "inventory", "notifications", "orders", "payments", "platform"]),
+    ("api", &["catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"]),
+    ("souk", &["api", "catalog", "identity", "inventory", "notifications", "orders", "payments", "platform", "waiting_room"]),
     ("testkit", &["api", "catalog", "identity", "inventory", "orders", "payments", "platform", "souk"]),
 ];
 
@@ -31,12 +32,12 @@ const BANNED: [(&[&str], &[&str], &str); 2] = [
 ];
 
 /// The crates that own tables. Each has one schema, of its own name.
-const MODULES: [&str; 7] =
-    ["catalog", "identity", "inventory", "notifications", "orders", "payments", "platform"];
+const MODULES: [&str; 8] =
+    ["catalog", "identity", "inventory", "notifications", "orders", "payments", "platform", "waiting_room"];
 
 /// All schemas, also of the modules to come.
-const SCHEMAS: [&str; 7] =
-    ["catalog", "identity", "inventory", "notifications", "orders", "payments", "platform"];
+const SCHEMAS: [&str; 8] =
+    ["catalog", "identity", "inventory", "notifications", "orders", "payments", "platform", "waiting_room"];
 
 /// What makes a piece of text SQL.
 const SQL_WORDS: [&str; 10] =

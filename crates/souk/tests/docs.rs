@@ -5,8 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What reasons begin with: the modules, and what goes for every request.
-const PREFIXES: [&str; 8] =
-    ["catalog", "database", "identity", "inventory", "orders", "payments", "platform", "request"];
+const PREFIXES: [&str; 9] = [
+    "catalog",
+    "database",
+    "identity",
+    "inventory",
+    "orders",
+    "payments",
+    "platform",
+    "request",
+    "waiting_room",
+];
 
 /// All Rust files of a crate's program.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -36,7 +45,7 @@ fn every_reason_is_documented() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let documented = fs::read_to_string(root.join("docs/errors.md")).expect("docs/errors.md");
     let mut files = Vec::new();
-    for name in ["api", "catalog", "identity", "inventory", "orders", "payments", "platform"] {
+    for name in ["api", "catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"] {
         sources(&root.join("crates").join(name).join("src"), &mut files);
     }
     let mut missing = BTreeSet::new();

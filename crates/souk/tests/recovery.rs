@@ -127,6 +127,7 @@ fn failing_node(test: &TestApp, broken: usize) -> Arc<dyn Orders> {
         Arc::clone(&test.app.catalog),
         Arc::new(FailingInventory(Arc::clone(&test.app.inventory), Arc::clone(&doors))),
         Arc::new(FailingPayments(Arc::clone(&test.app.payments), doors)),
+        Arc::clone(&test.app.waiting_room),
         orders::Settings::default(),
     )
 }

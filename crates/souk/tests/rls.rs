@@ -24,6 +24,7 @@ const WALLED: [(&str, &str); 10] = [
     ("inventory.locations", "store_id = $1"),
     ("inventory.stock_adjustments", "store_id = $1"),
     ("inventory.stock_levels", "store_id = $1"),
+    ("waiting_room.rooms", "store_id = $1"),
 ];
 
 /// Tables that name a store and have no wall, each with its reason. No transaction of a store can read or change them.
@@ -130,8 +131,16 @@ async fn furnished(test: &TestApp, slug: &'static str) -> StoreId {
     test.put(store, product).await;
     test.product_of(store, Currency::GBP, NewProduct { slug, ..NewProduct::default() }).await;
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };
-    test.put(store, product).await;
+    let product = test.put(store, product).await.product_id;
     let actor = test.actor(&owner).await;
+    let room = waiting_room::PutRoom {
+        enabled: true,
+        admissions_per_second: 50,
+        window_seconds: 600,
+        challenge_difficulty: 8,
+        opens_at: None,
+    };
+    test.app.waiting_room.put_room(&actor, store, product, &room).await.unwrap();
     let key = NewApiKey {
         kind: ApiKeyKind::Secret,
         name: "Key".to_owned(),
@@ -278,6 +287,8 @@ async fn the_role_alone_opens_nothing() {
         ("identity.sessions", ""),
         ("identity.totp", ""),
         ("payments.payments", ""),
+        ("waiting_room.lines", ""),
+        ("waiting_room.places", ""),
     ]) {
         for sql in
             [format!("SELECT FROM {table}"), format!("DELETE FROM {table}"), format!("TRUNCATE {table}")]

@@ -156,7 +156,7 @@ impl TestApp {
         App::new(database.clone(), self.app.sources.clone(), self.settings())
     }
 
-    /// Runs background work until nothing is left: recovery, the outbox, and the mails that are due.
+    /// Runs background work until nothing is left: recovery, the outbox, and the mails that are due. Lines stand still.
     ///
     /// # Panics
     /// When it fails.

@@ -11,20 +11,21 @@ use serde_json::Value;
 /// Everything that is logged in this process. Debug lines of our own crates are in it, and what others say by default.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 const FILTER: &str = "info,api=debug,catalog=debug,identity=debug,inventory=debug,notifications=debug,\
-     orders=debug,payments=debug,platform=debug,souk=debug";
+     orders=debug,payments=debug,platform=debug,souk=debug,waiting_room=debug";
 
 /// Headers whose values open doors, or tell of a person.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 8] = [
     "authorization",
     "cookie",
     "forwarded",
     "set-cookie",
+    "waiting-ticket",
     "x-cart-token",
     "x-device-token",
     "x-forwarded-for",
 ];
 /// Fields that do, in bodies and in queries.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "access_token",
     "challenge",
     "client_secret",
@@ -40,6 +41,7 @@ const FIELDS: [&str; 16] = [
     "refresh_token",
     "secret",
     "state",
+    "ticket",
     "token",
 ];
 /// What is shorter stands in logs by chance.
@@ -107,7 +109,7 @@ impl Secrets {
             "code" | "state" => value.contains(|c: char| c.is_ascii_digit()),
             "email" => value.contains('@'),
             // No token of ours is shorter; what tests make up to be refused is.
-            "authorization" | "cookie" | "set-cookie" | "x-cart-token" | "x-device-token" => {
+            "authorization" | "cookie" | "set-cookie" | "waiting-ticket" | "x-cart-token" | "x-device-token" => {
                 value.len() >= 16
             }
             _ => true,

@@ -115,7 +115,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "ChangeLocation" => json!({"position": 0, "active": true}),
         "StockAdjustment" => stock_adjustment(),
         "Slice_StockAdjustment" => slice(&stock_adjustment()),
-        _ => return of_factors(schema).or_else(|| people::of(schema)),
+        _ => return of_factors(schema).or_else(|| people::of(schema)).or_else(|| of_lines(schema)),
     })
 }
 
@@ -156,6 +156,36 @@ fn of_factors(schema: &str) -> Option<Value> {
         "LoginChallenge" => json!({"challenge": CHALLENGE}),
         "PasskeyLogin" => json!({"challenge": CHALLENGE, "credential": assertion, "session": "browser"}),
         "StepUp" => json!({"totp": "287082"}),
+        _ => return None,
+    })
+}
+
+/// Those of waiting rooms.
+fn of_lines(schema: &str) -> Option<Value> {
+    let standing = json!({
+        "status": "waiting", "number": 1234, "admitted": 1000, "position": 234, "estimated_wait_seconds": 5,
+        "admitted_until": null
+    });
+    Some(match schema {
+        "PutWaitingRoom" => json!({
+            "enabled": true, "admissions_per_second": 50, "window_seconds": 600, "challenge_difficulty": 18,
+            "opens_at": "2026-11-27T09:00:00Z"
+        }),
+        "WaitingRoom" => json!({
+            "product_id": PRODUCT, "enabled": true, "admissions_per_second": 50, "window_seconds": 600,
+            "challenge_difficulty": 18, "opens_at": null, "joined": 12_000, "admitted": 2_500, "waiting": 9_500,
+            "updated_at": "2026-11-20T09:00:00Z"
+        }),
+        "WaitingRoomChallenge" => json!({
+            "challenge": CHALLENGE, "difficulty": 18, "algorithm": "sha-256", "expires_at": "2026-11-27T09:05:00Z"
+        }),
+        "JoinLine" => json!({"challenge": CHALLENGE, "solution": "173204"}),
+        "WaitingPlace" => {
+            let mut place = standing;
+            place["ticket"] = CHALLENGE.into();
+            place
+        }
+        "WaitingStanding" => standing,
         _ => return None,
     })
 }

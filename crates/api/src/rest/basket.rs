@@ -110,6 +110,9 @@ pub(crate) struct AfterLogin {
 pub(crate) async fn merge_after_login(api: &Api, done: &SignedIn, headers: &HeaderMap) -> AfterLogin {
     let nothing = AfterLogin { basket: None, clear_cookie: false };
     let Some(token) = cart_token(api, headers) else { return nothing };
+    if let Err(error) = api.waiting_room.carry_over(&done.actor(), &token).await {
+        tracing::warn!(%error, "a guest's places in line could not be carried over");
+    }
     match api.orders.merge(&done.actor(), &token).await {
         Ok(Some(merged)) => {
             let basket = shown(api, merged.cart).into();

@@ -26,6 +26,8 @@ mod users;
 mod v2;
 mod variant_admin;
 mod view;
+mod waiting_room;
+mod waiting_room_admin;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -44,6 +46,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(variant_admin::router())
         .merge(locations::router())
         .merge(stock::router())
+        .merge(waiting_room_admin::router())
+        .merge(waiting_room::router())
         .merge(carts::router())
         .merge(basket::router())
         .merge(orders::router())

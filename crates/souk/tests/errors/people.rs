@@ -31,6 +31,11 @@ pub(crate) fn operations() -> Vec<(Method, &'static str, Value)> {
         ),
         (post.clone(), "/api/v1/auth/refresh", json!({"refresh_token": "made-up"})),
         (post.clone(), "/api/v1/auth/logout", json!({"refresh_token": "made-up"})),
+        (
+            post.clone(),
+            "/api/v1/products/{id}/waiting_room/places",
+            json!({"challenge": "made-up", "solution": "0"}),
+        ),
         (post.clone(), "/api/v1/auth/password_reset", json!({"email": email})),
         (
             post.clone(),
