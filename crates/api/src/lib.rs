@@ -119,8 +119,17 @@ pub struct Api {
 impl Api {
     /// An API in front of these modules.
     pub fn new(modules: Modules, settings: Settings) -> Self {
-        let Modules { identity, catalog, inventory, stock_keeping, waiting_room, orders, mailbox, changes, sources } =
-            modules;
+        let Modules {
+            identity,
+            catalog,
+            inventory,
+            stock_keeping,
+            waiting_room,
+            orders,
+            mailbox,
+            changes,
+            sources,
+        } = modules;
         let realtime = Arc::new(Realtime::new(Arc::clone(&changes), CancellationToken::new()));
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
         let settings = Arc::new(settings);

@@ -18,7 +18,20 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("orders", &["catalog", "identity", "inventory", "payments", "platform", "waiting_room"]),
     ("notifications", &["identity", "platform"]),
     ("api", &["catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"]),
-    ("souk", &["api", "catalog", "identity", "inventory", "notifications", "orders", "payments", "platform", "waiting_room"]),
+    (
+        "souk",
+        &[
+            "api",
+            "catalog",
+            "identity",
+            "inventory",
+            "notifications",
+            "orders",
+            "payments",
+            "platform",
+            "waiting_room",
+        ],
+    ),
     ("testkit", &["api", "catalog", "identity", "inventory", "orders", "payments", "platform", "souk"]),
 ];
 

@@ -45,7 +45,8 @@ fn every_reason_is_documented() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let documented = fs::read_to_string(root.join("docs/errors.md")).expect("docs/errors.md");
     let mut files = Vec::new();
-    for name in ["api", "catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"] {
+    for name in ["api", "catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"]
+    {
         sources(&root.join("crates").join(name).join("src"), &mut files);
     }
     let mut missing = BTreeSet::new();

@@ -161,7 +161,7 @@ async fn places_can_not_be_minted() {
     let solved = json!({"challenge": text, "solution": solve(text, 8)});
     let foreign = sale.join(&[("x-cart-token", &other)], Some(&solved)).await;
     assert_refused(&foreign, 422, "waiting_room/bad_challenge");
-    for made_up in ["", "AAAA", &text[1..], &format!("{text}A"), &text.replace(&text[..4], "BBBB")] {
+    for made_up in ["A", "AAAA", &text[1..], &format!("{text}A"), &text.replace(&text[..4], "BBBB")] {
         let body = json!({"challenge": made_up, "solution": "0"});
         assert_refused(&sale.join(&cart, Some(&body)).await, 422, "waiting_room/bad_challenge");
     }
@@ -188,8 +188,7 @@ async fn places_can_not_be_minted() {
     let key = test.post(&keys, &[sale.owner.header()], &key).await;
     let bearer = format!("Bearer {}", key.json["key"].as_str().unwrap());
     for path in ["challenges", "places"] {
-        let program =
-            test.send(Method::POST, &sale.path(path), &[("authorization", &bearer)], None).await;
+        let program = test.send(Method::POST, &sale.path(path), &[("authorization", &bearer)], None).await;
         assert_refused(&program, 403, "identity/people_only");
     }
     sale.test.finish().await;
@@ -203,9 +202,9 @@ async fn a_buyer_has_one_place() {
     let cart = [("x-cart-token", token.as_str())];
     sale.crowd(0..5).await;
     // Each tab solves a challenge of its own.
-    let solved: Vec<Value> =
-        futures_util::future::join_all((0..10).map(|_| sale.solved(&token))).await;
-    let answers = futures_util::future::join_all(solved.iter().map(|body| sale.join(&cart, Some(body)))).await;
+    let solved: Vec<Value> = futures_util::future::join_all((0..10).map(|_| sale.solved(&token))).await;
+    let answers =
+        futures_util::future::join_all(solved.iter().map(|body| sale.join(&cart, Some(body)))).await;
     let numbers: BTreeSet<i64> =
         answers.iter().map(|answer| answer.json["number"].as_i64().unwrap()).collect();
     assert_eq!(numbers, BTreeSet::from([6]));
@@ -214,7 +213,11 @@ async fn a_buyer_has_one_place() {
     let answers = futures_util::future::join_all((0..10).map(|_| sale.join(&header, None))).await;
     assert!(answers.iter().all(|answer| answer.json["number"] == 7), "{answers:?}");
     sale.crowd(10..20).await;
-    assert_eq!(sale.join(&cart, None).await.json["number"], 6, "a retry needs no challenge and does not move");
+    assert_eq!(
+        sale.join(&cart, None).await.json["number"],
+        6,
+        "a retry needs no challenge and does not move"
+    );
     assert_eq!(sale.join(&header, None).await.json["number"], 7);
     sale.pass(Duration::seconds(3)).await;
     assert_eq!(sale.join(&header, None).await.json["number"], 7, "nor does it while others are let in");
@@ -274,6 +277,7 @@ async fn first_come_first_served_by_the_rate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_those_who_were_let_in_buy() {
     let sale = Sale::begin(1, 60).await;
+    assert_eq!(sale.test.get("/api/v1/products/teapot", &[]).await.json["waiting_room"], true);
     let (early, late) = (sale.guest().await, sale.guest().await);
     let refused = sale.test.check_out(&early, "no place", "tok_visa").await;
     assert_refused(&refused, 409, "waiting_room/place_needed");
@@ -358,10 +362,10 @@ async fn tickets_are_not_forged() {
     assert_refused(&sale.me(&cart, &ticket).await, 410, "waiting_room/ticket_expired");
     let again = sale.place(&token).await["ticket"].as_str().unwrap().to_owned();
     assert_eq!(sale.me(&cart, &again).await.status, 200);
-    let gone = test.ask(Some(&sale.owner), Method::DELETE, &sale.admin_path(), &[], None).await;
-    assert_eq!(gone.status, 204);
+    let (system, waiting_room) = (Actor::system(), &test.app.waiting_room);
+    waiting_room.remove_room(&system, sale.store, sale.product).await.unwrap();
     assert_refused(&sale.me(&cart, &again).await, 404, "waiting_room/not_found");
-    sale.put(json!({"admissions_per_second": 1})).await;
+    waiting_room.put_room(&system, sale.store, sale.product, &room).await.unwrap();
     assert_refused(&sale.me(&cart, &again).await, 410, "waiting_room/ticket_expired");
     sale.test.finish().await;
 }
@@ -399,7 +403,8 @@ async fn a_place_is_followed_by_events() {
             (name, serde_json::from_str(data).unwrap())
         })
         .collect();
-    let steps: Vec<_> = events.iter().map(|(name, data)| (*name, data["position"].as_i64().unwrap())).collect();
+    let steps: Vec<_> =
+        events.iter().map(|(name, data)| (*name, data["position"].as_i64().unwrap())).collect();
     assert_eq!(steps, [("waiting", 3), ("waiting", 1), ("admitted", 0)]);
     assert!(events[2].1["admitted_until"].is_string());
     sale.test.finish().await;
@@ -435,7 +440,10 @@ async fn a_room_is_switched() {
     assert_refused(&join, 404, "waiting_room/not_found");
     assert_eq!(test.check_out(&token, "k", "tok_visa").await.status, 201);
     let on = sale.put(json!({"admissions_per_second": 1, "challenge_difficulty": 8})).await;
-    assert_eq!((&on["enabled"], &on["waiting"], &on["window_seconds"]), (&json!(true), &json!(2), &json!(600)));
+    assert_eq!(
+        (&on["enabled"], &on["waiting"], &on["window_seconds"]),
+        (&json!(true), &json!(2), &json!(600))
+    );
     let token = sale.guest().await;
     assert_refused(&test.check_out(&token, "k", "tok_visa").await, 409, "waiting_room/place_needed");
     assert_eq!(sale.place(&token).await["number"], 4);
@@ -447,6 +455,7 @@ async fn a_room_is_switched() {
     assert_eq!(test.app.waiting_room.clean_up().await.unwrap(), 5, "the line and four places");
     assert_eq!(test.app.waiting_room.clean_up().await.unwrap(), 0);
     assert_eq!(test.check_out(&token, "again", "tok_visa").await.status, 201);
+    assert_eq!(test.get("/api/v1/products/teapot", &[]).await.json["waiting_room"], false);
     for (field, wrong) in [
         ("admissions_per_second", json!(0)),
         ("admissions_per_second", json!(10_001)),
@@ -461,8 +470,12 @@ async fn a_room_is_switched() {
         assert_eq!(answer.json["details"][0]["field"], field);
     }
     let actions = test.get("/api/v1/audit_log", &[test.operator().await.header()]).await;
-    let actions: Vec<_> =
-        actions.json["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> = actions.json["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
     let of_rooms = actions.iter().filter(|action| action.starts_with("waiting_room.")).count();
     assert_eq!(of_rooms, 4, "{actions:?}");
     sale.test.finish().await;
@@ -472,8 +485,10 @@ async fn a_room_is_switched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_opens_on_time() {
     let sale = Sale::begin(2, 600).await;
-    sale.put(json!({"admissions_per_second": 2, "challenge_difficulty": 8, "opens_at": "2026-06-01T12:10:00Z"}))
-        .await;
+    sale.put(
+        json!({"admissions_per_second": 2, "challenge_difficulty": 8, "opens_at": "2026-06-01T12:10:00Z"}),
+    )
+    .await;
     sale.crowd(0..5).await;
     let token = sale.guest().await;
     let place = sale.place(&token).await;
@@ -497,9 +512,11 @@ async fn a_store_has_rooms_for_its_own_products() {
     sale.test.product_of(elsewhere, Currency::GBP, rose).await;
     let rose = sale.test.get("/api/v1/products/rose", &[]).await.json["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/stores/{}/products/{rose}/waiting_room", sale.store);
-    for (method, body) in
-        [(Method::PUT, Some(json!({"admissions_per_second": 1}))), (Method::GET, None), (Method::DELETE, None)]
-    {
+    for (method, body) in [
+        (Method::PUT, Some(json!({"admissions_per_second": 1}))),
+        (Method::GET, None),
+        (Method::DELETE, None),
+    ] {
         let answer = sale.test.ask(Some(&sale.owner), method, &path, &[], body.as_ref()).await;
         assert_refused(&answer, 404, "catalog/product_not_found");
     }

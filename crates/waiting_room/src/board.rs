@@ -45,8 +45,9 @@ impl Board {
         let lines = self.read().await?;
         let mut known = self.known.lock().expect("no holder panics");
         // What this node did itself meanwhile may be newer than what it read.
-        let newer =
-            |(id, read): (LineId, Progress)| (id, known.lines.get(&id).map_or(read, |known| read.max(*known)));
+        let newer = |(id, read): (LineId, Progress)| {
+            (id, known.lines.get(&id).map_or(read, |known| read.max(*known)))
+        };
         known.lines = lines.into_iter().map(newer).collect();
         known.read_at = Some(read_at);
         Ok(known.lines.get(&line).copied().unwrap_or_default())
@@ -72,8 +73,7 @@ impl Board {
         )
         .fetch_all(self.database.pool())
         .await?;
-        let progress =
-            |issued, admitted, lapsed| Progress { issued, admitted, lapsed };
+        let progress = |issued, admitted, lapsed| Progress { issued, admitted, lapsed };
         Ok(rows.into_iter().map(|row| (row.id, progress(row.issued, row.admitted, row.lapsed))).collect())
     }
 }

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn counts_zero_bits() {
-        for (hash, zeros) in [(&[0xff, 0][..], 0), (&[0x01, 0], 7), (&[0, 0x10], 11), (&[0, 0], 16), (&[], 0)] {
+        for (hash, zeros) in [(&[0xff, 0][..], 0), (&[0x01, 0], 7), (&[0, 0x10], 11), (&[0, 0], 16), (&[], 0)]
+        {
             assert_eq!(leading_zeros(hash), zeros, "{hash:?}");
         }
     }

@@ -87,7 +87,12 @@ enum Decision {
     NoRoom,
 }
 
-fn decide<'a>(join: &'a Join, line: Option<&mut Line>, books: &mut Books<'a>, now: OffsetDateTime) -> Decision {
+fn decide<'a>(
+    join: &'a Join,
+    line: Option<&mut Line>,
+    books: &mut Books<'a>,
+    now: OffsetDateTime,
+) -> Decision {
     let Some(line) = line else { return Decision::NoRoom };
     let key = (line.id, &join.buyer);
     if let Some(held) = books.get(&key) {
@@ -95,7 +100,9 @@ fn decide<'a>(join: &'a Join, line: Option<&mut Line>, books: &mut Books<'a>, no
             return Decision::Place(held.number, held.admitted_at);
         }
         // The place that a challenge gave remembers it: nobody else could use it, and no other line.
-        if join.challenge.is_some() && held.challenge.as_deref() == join.challenge.as_ref().map(Nonce::as_slice) {
+        if join.challenge.is_some()
+            && held.challenge.as_deref() == join.challenge.as_ref().map(Nonce::as_slice)
+        {
             return Decision::ChallengeSpent;
         }
     }
@@ -109,7 +116,8 @@ fn decide<'a>(join: &'a Join, line: Option<&mut Line>, books: &mut Books<'a>, no
 fn is_over(held: &Held, line: &Line, now: OffsetDateTime) -> bool {
     let Progress { admitted, lapsed, .. } = line.progress;
     held.number <= lapsed
-        || (held.number <= admitted && held.admitted_at.is_none_or(|admitted_at| line.until(admitted_at) <= now))
+        || (held.number <= admitted
+            && held.admitted_at.is_none_or(|admitted_at| line.until(admitted_at) <= now))
 }
 
 fn tell(join: &Join, decision: Decision, lines: &HashMap<LineId, Line>, now: OffsetDateTime) -> Joined {

@@ -23,6 +23,7 @@ mod seal;
 mod ticket;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -86,8 +87,8 @@ pub trait WaitingRoom: Send + Sync + 'static {
     /// Takes the waiting room away, and the line with it. Nothing happens if there is none.
     async fn remove_room(&self, actor: &Actor, store: StoreId, product: ProductId) -> Result<(), Error>;
 
-    /// Whether this product has a waiting room. Costs no query as a rule.
-    async fn has_room(&self, product: ProductId) -> Result<bool, Error>;
+    /// Which of these products have a waiting room. Costs no query as a rule.
+    async fn guarded(&self, products: &[ProductId]) -> Result<HashSet<ProductId>, Error>;
 
     /// Something for a guest to solve, to be let into the line.
     async fn challenge(&self, actor: &Actor, product: ProductId) -> Result<Challenge, Error>;
@@ -185,8 +186,9 @@ impl WaitingRoom for Service {
         room::remove(&self.0, actor, store, product).await
     }
 
-    async fn has_room(&self, product: ProductId) -> Result<bool, Error> {
-        Ok(self.0.rooms.find(product).await?.is_some())
+    async fn guarded(&self, products: &[ProductId]) -> Result<HashSet<ProductId>, Error> {
+        let rooms = self.0.rooms.all().await?;
+        Ok(products.iter().copied().filter(|product| rooms.contains_key(product)).collect())
     }
 
     async fn challenge(&self, actor: &Actor, product: ProductId) -> Result<Challenge, Error> {

@@ -146,7 +146,11 @@ mod tests {
         assert_eq!(line.advance(START + Duration::milliseconds(210)), 0);
         assert_eq!(line.advance(START + Duration::milliseconds(220)), 1, "half admissions are not lost");
         assert_eq!(line.advance(START), 0, "a clock that goes back gives nothing");
-        assert_eq!(line.advance(START + Duration::hours(1)), 50, "nor does a pause of the job more than a second's");
+        assert_eq!(
+            line.advance(START + Duration::hours(1)),
+            50,
+            "nor does a pause of the job more than a second's"
+        );
     }
 
     #[test]

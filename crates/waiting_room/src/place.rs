@@ -81,7 +81,11 @@ impl Standing {
             number,
             admitted: progress.admitted,
             position,
-            estimated_wait_seconds: if position > 0 { estimate(position, room.rate, room.opens_at, now) } else { 0 },
+            estimated_wait_seconds: if position > 0 {
+                estimate(position, room.rate, room.opens_at, now)
+            } else {
+                0
+            },
             admitted_until: until,
         }
     }

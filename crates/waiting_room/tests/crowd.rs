@@ -10,8 +10,13 @@ use testkit::{NewProduct, TestApp};
 use waiting_room::{PutRoom, Settings, Solution, Status, WaitingRoom};
 
 /// The usual room, with little work for guests.
-const ROOM: PutRoom =
-    PutRoom { enabled: true, admissions_per_second: 1, window_seconds: 600, challenge_difficulty: 8, opens_at: None };
+const ROOM: PutRoom = PutRoom {
+    enabled: true,
+    admissions_per_second: 1,
+    window_seconds: 600,
+    challenge_difficulty: 8,
+    opens_at: None,
+};
 
 async fn open(test: &TestApp, room: &PutRoom) -> ProductId {
     let (_, store) = test.seller("shop").await;
@@ -51,12 +56,8 @@ async fn those_who_listen_are_bounded() {
     let product = open(&test, &ROOM).await;
     let app = &test.app;
     let settings = Settings { listeners: 2, ..Settings::new([7; 32]) };
-    let room = waiting_room::service(
-        app.database.clone(),
-        app.sources.clone(),
-        Arc::clone(&app.catalog),
-        &settings,
-    );
+    let room =
+        waiting_room::service(app.database.clone(), app.sources.clone(), Arc::clone(&app.catalog), &settings);
     let mut tickets = Vec::new();
     for name in 0..4 {
         tickets.push(join(&*room, &guest(name), product).await.ticket);

@@ -272,7 +272,7 @@ fn product() -> Value {
             "options": [{"name": "Size", "value": "Large"}], "price": money(1999), "compare_at_price": null,
             "available": 10, "weight_grams": 900, "image_url": null
         }],
-        "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"
+        "waiting_room": false, "created_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"
     })
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct ProductView {
     variants: Vec<VariantView>,
     /// Units that one buyer may have, over all their orders.
     purchase_limit: Option<Quantity>,
+    /// Whether it has a waiting room: then one joins it before checkout.
+    #[schema(example = false)]
+    waiting_room: bool,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -115,7 +118,13 @@ pub(crate) async fn of_products(api: &Api, products: Vec<Product>) -> Result<Vec
     let variants: Vec<VariantId> =
         products.iter().flat_map(|product| product.variants.iter().map(|variant| variant.id)).collect();
     let available = api.inventory.available(&variants).await?;
-    Ok(products.into_iter().map(|product| view(&api.settings.public_url, product, &available)).collect())
+    let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
+    let guarded = api.waiting_room.guarded(&ids).await?;
+    let shown = products.into_iter().map(|product| ProductView {
+        waiting_room: guarded.contains(&product.id),
+        ..view(&api.settings.public_url, product, &available)
+    });
+    Ok(shown.collect())
 }
 
 fn view(base: &Url, product: Product, available: &HashMap<VariantId, i64>) -> ProductView {
@@ -152,6 +161,7 @@ fn view(base: &Url, product: Product, available: &HashMap<VariantId, i64>) -> Pr
                 image_url: variant.image_url.map(|url| absolute(base, &url)),
             })
             .collect(),
+        waiting_room: false,
         created_at: product.created_at,
         updated_at: product.updated_at,
     }
