@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use catalog::VariantId;
 use identity::UserId;
-use inventory::{BuyerKey, Limit, Line, Reserve, ReservationId};
+use inventory::{BuyerKey, Limit, Line, ReservationId, Reserve};
 use payments::{Charge, PaymentId, PaymentState, PaymentToken};
 use platform::{Quantity, fault};
 use time::OffsetDateTime;
@@ -117,7 +117,10 @@ async fn hold_stock(
     let order = &purchase.order;
     let lines = order.lines.iter().filter_map(|line| {
         let quantity = Quantity::try_from(i64::from(line.quantity)).ok()?;
-        Some(Line { limit: purchase.limits.get(&line.variant_id).copied(), ..Line::new(line.variant_id, quantity) })
+        Some(Line {
+            limit: purchase.limits.get(&line.variant_id).copied(),
+            ..Line::new(line.variant_id, quantity)
+        })
     });
     let buyers = purchase
         .user
@@ -163,7 +166,8 @@ async fn after_release(parts: &Parts, purchase: &Purchase) -> Result<End, Error>
 async fn finish(parts: &Parts, purchase: Purchase, end: End) -> Result<Outcome, Error> {
     let payment = purchase.payment.as_ref().map(|(id, _)| *id).filter(|_| end.kind == OrderEventKind::Paid);
     let id = purchase.order.id;
-    let settling = Settling::new(purchase.order, end.kind, end.failure, end.hold, payment, parts.sources.now())?;
+    let settling =
+        Settling::new(purchase.order, end.kind, end.failure, end.hold, payment, parts.sources.now())?;
     let order = Arc::clone(&settling.order);
     let failure = settling.failure.clone();
     if !parts.settling.call_in_turn(settling).await? {

@@ -85,9 +85,6 @@ pub enum Error {
     /// What a purchase needs can not be read.
     #[error("the shop can not be read at this moment; try again")]
     Unavailable,
-    /// A queue did not serve it.
-    #[error(transparent)]
-    Batch(#[from] platform::batch::Error),
     /// The actor may not do this.
     #[error("only Souk itself may do this")]
     Forbidden,
@@ -216,7 +213,6 @@ impl ServiceError for Error {
             Self::Denied(denied) => denied.code(),
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.code,
             Self::Unfinished(_) | Self::Busy | Self::Unavailable => Code::Unavailable,
-            Self::Batch(error) => error.code().0,
             Self::Forbidden => Code::Forbidden,
             Self::Catalog(error) => error.code(),
             Self::Inventory(error) => error.code(),
@@ -249,7 +245,6 @@ impl ServiceError for Error {
             Self::Unfinished(_) => "orders/payment_pending",
             Self::Busy => "request/busy",
             Self::Unavailable => "database/unavailable",
-            Self::Batch(error) => error.code().1,
             Self::Forbidden => "orders/forbidden",
             Self::Denied(denied) => denied.reason(),
             Self::Cursor(_) => "request/bad_cursor",

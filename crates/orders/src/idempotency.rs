@@ -108,7 +108,8 @@ pub(crate) async fn used(
     database: &Database,
     keys: &[(Uuid, &str)],
 ) -> Result<HashSet<(Uuid, String)>, sqlx::Error> {
-    let (scopes, keys): (Vec<_>, Vec<_>) = keys.iter().map(|(scope, key)| (*scope, (*key).to_owned())).unzip();
+    let (scopes, keys): (Vec<_>, Vec<_>) =
+        keys.iter().map(|(scope, key)| (*scope, (*key).to_owned())).unzip();
     let rows = sqlx::query!(
         "SELECT k.scope, k.key FROM unnest($1::uuid[], $2::text[]) AS asked (scope, key)
          JOIN orders.idempotency_keys k ON k.scope = asked.scope AND k.key = asked.key",

@@ -80,7 +80,8 @@ impl Work for Place {
             }
         }
         answer_refused(parts, items, refused, &mut answers).await?;
-        let written = if drafts.is_empty() { Vec::new() } else { write(parts, items, &mut drafts, now).await? };
+        let written =
+            if drafts.is_empty() { Vec::new() } else { write(parts, items, &mut drafts, now).await? };
         let written: HashMap<usize, Purchase> = written.into_iter().collect();
         finish(parts, items, drafts, written, &mut answers);
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::CartChanged))).collect())
@@ -196,7 +197,8 @@ async fn write(
     let mut tx = parts.database.begin().await?;
     let claims: Vec<_> = drafts.iter().map(|draft| claim(draft, &items[draft.place])).collect();
     let claimed = idempotency::claim_all(&mut tx, &claims, now).await?;
-    let mine: Vec<&Draft> = drafts.iter().filter(|draft| claimed.contains(&items[draft.place].order)).collect();
+    let mine: Vec<&Draft> =
+        drafts.iter().filter(|draft| claimed.contains(&items[draft.place].order)).collect();
     let taken = take_carts(&mut tx, &mine, items, now).await?;
     let (mine, lost): (Vec<&Draft>, Vec<&Draft>) =
         mine.into_iter().partition(|draft| taken.contains(&items[draft.place].order));

@@ -64,8 +64,7 @@ impl Market {
             limits: HashMap::new(),
         };
         for (position, line) in (1..).zip(lines) {
-            let offer =
-                self.offers.get(&line.variant_id).ok_or(Error::ItemUnavailable(line.variant_id))?;
+            let offer = self.offers.get(&line.variant_id).ok_or(Error::ItemUnavailable(line.variant_id))?;
             let quantity = cart::quantity(line)?;
             let sum = offer.price.checked_mul(i64::from(quantity)).ok_or(Error::TotalTooLarge)?;
             priced.total = priced.total.checked_add(sum).ok_or(Error::TotalTooLarge)?;

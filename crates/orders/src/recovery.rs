@@ -98,9 +98,10 @@ async fn purchases(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Purchase>, Erro
         .into_iter()
         .filter_map(|row| {
             let order = orders.remove(&row.id).filter(|order| order.status == OrderState::Pending)?;
-            let limits = order.lines.iter().filter_map(|line| {
-                limits.get(&line.variant_id).map(|limit| (line.variant_id, *limit))
-            });
+            let limits = order
+                .lines
+                .iter()
+                .filter_map(|line| limits.get(&line.variant_id).map(|limit| (line.variant_id, *limit)));
             Some(Purchase {
                 user: row.user_id,
                 payment: row.payment_id.zip(row.payment_token.as_deref().map(PaymentToken::presented)),

@@ -104,7 +104,8 @@ fn count(done: &[&Settling]) {
     for state in OrderState::ALL {
         let number = done.iter().filter(|item| item.order.status == state).count();
         if number > 0 {
-            metrics::counter!("souk_orders_settled_total", "state" => state.as_str()).increment(number as u64);
+            metrics::counter!("souk_orders_settled_total", "state" => state.as_str())
+                .increment(number as u64);
         }
     }
 }
@@ -142,9 +143,8 @@ async fn update(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sq
 /// no longer the account's: what was in it can be read in the order.
 async fn reopen_carts(tx: &mut Tx, done: &[&Settling], now: OffsetDateTime) -> Result<(), sqlx::Error> {
     let given_up = done.iter().filter(|item| item.order.status.is_given_up());
-    let (carts, orders): (Vec<_>, Vec<_>) = given_up
-        .filter_map(|item| Some((item.order.cart_id?.uuid(), item.order.id.uuid())))
-        .unzip();
+    let (carts, orders): (Vec<_>, Vec<_>) =
+        given_up.filter_map(|item| Some((item.order.cart_id?.uuid(), item.order.id.uuid()))).unzip();
     if carts.is_empty() {
         return Ok(());
     }

@@ -110,7 +110,9 @@ pub enum OrderEventKind {
 }
 
 use OrderEventKind as Kind;
-use OrderState::{AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Paid, Pending, Refunded, Rejected};
+use OrderState::{
+    AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Paid, Pending, Refunded, Rejected,
+};
 
 /// What may happen in which state, and where it leads. Whatever is not here is refused.
 pub const MOVES: [(Option<OrderState>, OrderEventKind, OrderState); 16] = [
@@ -169,7 +171,9 @@ impl OrderEventKind {
     /// The kind that a row holds.
     pub(crate) fn stored(text: &str) -> Result<Self, sqlx::Error> {
         let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is nothing that happens to an order").into()))
+        found.ok_or_else(|| {
+            sqlx::Error::Decode(format!("{text:?} is nothing that happens to an order").into())
+        })
     }
 
     /// Where this leads an order that is in `from` (in none: that is not there yet); `None` if it may not happen then.

@@ -221,7 +221,11 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
     .fetch_all(parts.database.pool())
     .await?;
     violations.extend(strays.into_iter().map(|id| {
-        Violation::new("orders/parts_have_order", id, "lines, events or sub-orders of an order that is not there")
+        Violation::new(
+            "orders/parts_have_order",
+            id,
+            "lines, events or sub-orders of an order that is not there",
+        )
     }));
     Ok(violations)
 }

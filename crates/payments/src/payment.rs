@@ -99,7 +99,8 @@ impl Work for Record {
     async fn serve(&self, items: &[Self::Item]) -> Result<Vec<()>, sqlx::Error> {
         // Two who asked for the same payment were told the same.
         let mut seen = HashSet::with_capacity(items.len());
-        let mut payments: Vec<&Self::Item> = items.iter().filter(|(payment, _)| seen.insert(payment.id)).collect();
+        let mut payments: Vec<&Self::Item> =
+            items.iter().filter(|(payment, _)| seen.insert(payment.id)).collect();
         payments.sort_by_key(|(payment, _)| payment.id);
         sqlx::query!(
             "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, provider_reference, decline_code,

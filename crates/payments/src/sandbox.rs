@@ -129,7 +129,9 @@ impl Work for Charges {
             .iter()
             .map(|request| {
                 let row = kept.get(&request.id.to_string()).ok_or(sqlx::Error::RowNotFound)?;
-                if (row.amount, row.currency.as_str()) != (request.amount.amount, request.amount.currency.code()) {
+                if (row.amount, row.currency.as_str())
+                    != (request.amount.amount, request.amount.currency.code())
+                {
                     return Ok(Err(Error::AmountChanged));
                 }
                 let declined = row.decline_code.as_deref().map(DeclineCode::of);

@@ -35,10 +35,7 @@ async fn charges_once() {
         .unwrap();
     assert_eq!(charges, 1);
     let other = Money::new(1, Currency::GBP);
-    assert!(matches!(
-        charge(&*test.app.payments, id, other, "tok_visa").await,
-        Err(Error::AmountChanged)
-    ));
+    assert!(matches!(charge(&*test.app.payments, id, other, "tok_visa").await, Err(Error::AmountChanged)));
 }
 
 /// A declined payment stays declined, whatever token it is asked for with later.

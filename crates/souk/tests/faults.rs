@@ -80,7 +80,12 @@ impl Buyer {
 
     fn is_told(&mut self, order: &Value) {
         let id = order["id"].as_str().unwrap().to_owned();
-        assert_eq!(*self.order.get_or_insert_with(|| id.clone()), id, "buyer {} was told of two orders", self.number);
+        assert_eq!(
+            *self.order.get_or_insert_with(|| id.clone()),
+            id,
+            "buyer {} was told of two orders",
+            self.number
+        );
         assert_eq!(order["status"], "paid");
     }
 }
@@ -151,7 +156,10 @@ fn points() -> BTreeMap<String, PathBuf> {
                 let text = std::fs::read_to_string(&path).unwrap();
                 for call in text.split("fault::point(\"").skip(1) {
                     let name = call.split('"').next().unwrap().to_owned();
-                    assert!(points.insert(name.clone(), path.clone()).is_none(), "two points are named {name}");
+                    assert!(
+                        points.insert(name.clone(), path.clone()).is_none(),
+                        "two points are named {name}"
+                    );
                 }
             }
         }

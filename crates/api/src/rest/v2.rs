@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use orders::{Accepted, Address, Checkout, Error as OrdersError, Order, OrderId, OrderState};
+use orders::{Accepted, Address, Checkout, Order, OrderId, OrderState};
 use platform::Email;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,9 +79,8 @@ async fn start_checkout(
     Key(key): Key,
     Json(body): Json<StartCheckout>,
 ) -> Result<Response, Problem> {
-    let cart_id = api.orders.basket(&actor, Some(&key)).await?.ok_or(OrdersError::CartNotFound)?;
     let checkout = Checkout {
-        cart_id,
+        cart_id: None,
         key,
         email: body.email,
         shipping_address: body.shipping_address,
