@@ -23,15 +23,15 @@ pub(super) async fn run(stage: &Stage, options: &Options) -> anyhow::Result<Vec<
     for &traffic in &options.traffic {
         for (design, callers) in DIRECT {
             let mut runs = Vec::new();
-            for number in 0..options.times.repeat {
-                runs.push(direct(stage, design, traffic, callers, number, options.times).await?);
+            for run in 0..options.times.repeat {
+                runs.push(direct(stage, design, traffic, callers, run, options.times).await?);
             }
             rows.extend(middle(runs, |row| row.per_second));
         }
         for &connections in &options.connections {
             let mut runs = Vec::new();
-            for number in 0..options.times.repeat {
-                runs.push(behind_http(stage, traffic, connections, number, options.times).await?);
+            for run in 0..options.times.repeat {
+                runs.push(behind_http(stage, traffic, connections, run, options.times).await?);
             }
             rows.extend(middle(runs, |row| row.per_second));
         }
@@ -45,14 +45,14 @@ async fn direct(
     design: Design,
     traffic: Traffic,
     callers: usize,
-    number: u32,
+    run: u32,
     times: Times,
 ) -> anyhow::Result<Row> {
     floor::prepare(&stage.pool).await?;
     let postgres = stage.cpu();
     let seconds = Duration::from_secs_f64;
     let window = (seconds(times.warm_up), seconds(times.seconds));
-    let driven = floor::drive(&stage.url().parse()?, design, traffic, callers, number, window).await?;
+    let driven = floor::drive(&stage.url().parse()?, design, traffic, callers, run, window).await?;
     // Of all orders, those of the warm-up too: it was looked at before and after all of them.
     let postgres = (stage.cpu() - postgres) * 1e6;
     floor::check(&stage.pool, driven.all_placed).await?;
@@ -75,14 +75,14 @@ async fn behind_http(
     stage: &Stage,
     traffic: Traffic,
     connections: usize,
-    number: u32,
+    run: u32,
     times: Times,
 ) -> anyhow::Result<Row> {
     floor::prepare(&stage.pool).await?;
     let server = Floor::start(&stage.url()).await?;
     let mut load = load(Target::Floor, traffic, connections, times);
     load.address = server.address;
-    load.batch = number;
+    load.batch = run;
     let look = || async { anyhow::Ok((server.cpu(), stage.cpu())) };
     let (report, before, after): (Report, _, _) =
         generator::run("load", load.arguments(), times.lasts(), look).await?;

@@ -120,7 +120,8 @@ impl Shopper {
     /// Shops until time is up.
     pub(super) async fn shop(mut self, window: &Window) -> Met {
         while !window.is_over() {
-            let step = self.possible(Step::roll(&mut self.chance));
+            let wanted = Step::roll(&mut self.chance);
+            let step = self.possible(wanted);
             self.take(step, window).await;
             let more = u64::from(self.chance.below(THINK.1));
             tokio::time::sleep(Duration::from_millis(THINK.0 + more)).await;
