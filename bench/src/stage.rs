@@ -2,7 +2,7 @@
 //! release build of `souk serve` on it, as its own process.
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
+use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ use crate::processes;
 const CONNECTIONS: &str = "300";
 /// How long the server may take to be ready, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// No line for each request; nor the one that says that no mail leaves, which is as it should be.
+const LOG_FILTER: &str = "warn,souk::serve=error";
 /// Commits that are timed.
 const COMMITS: u32 = 200;
 
@@ -73,7 +75,8 @@ impl Stage {
         let postmaster = processes::child("postgres");
         let pool = PgPoolOptions::new().max_connections(4).connect_with(cluster.connect_options()).await?;
         let stage = Self { cluster, folder, place: place.clone(), postmaster, pool };
-        stage.run_souk("migrate").await.context("souk migrate")?;
+        let migrated = stage.souk()?.arg("migrate").stdout(Stdio::null()).status().await?;
+        anyhow::ensure!(migrated.success(), "souk migrate failed");
         Ok(stage)
     }
 
@@ -121,10 +124,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Runs a command of `souk` to its end; whether it was content.
-    pub(crate) async fn run_souk(&self, command: &str) -> anyhow::Result<bool> {
-        let status = self.souk()?.arg(command).status().await?;
-        Ok(status.success())
+    /// Runs `souk verify`, which prints what it finds; whether it is content.
+    pub(crate) async fn verify(&self) -> anyhow::Result<bool> {
+        Ok(self.souk()?.arg("verify").status().await?.success())
     }
 
     /// `souk` on this database, with nothing of this environment and no file of settings.
@@ -135,7 +137,7 @@ impl Stage {
         };
         let mut command = Command::new(program);
         command.env_clear().env("DATABASE_URL", self.url()).env("SOUK_DATA_DIR", self.folder().join("souk"));
-        command.env("SOUK_LOG_FILTER", "warn").env("SOUK_RATE_LIMITS", "false");
+        command.env("SOUK_LOG_FILTER", LOG_FILTER).env("SOUK_RATE_LIMITS", "false");
         for setting in &self.place.settings {
             let (key, value) = setting.split_once('=').context("--set takes KEY=VALUE")?;
             command.env(format!("SOUK_{}", key.to_uppercase()), value);
@@ -159,6 +161,8 @@ pub(crate) struct Server {
     /// Where buyers reach it.
     pub(crate) address: SocketAddr,
     ops: SocketAddr,
+    /// Where it writes what went wrong.
+    log: PathBuf,
 }
 
 impl Server {
@@ -168,13 +172,15 @@ impl Server {
         let mut command = stage.souk()?;
         command.arg("serve").arg("--listen").arg(address.to_string());
         command.arg("--ops-listen").arg(ops.to_string()).stdout(Stdio::null());
+        let log = stage.folder().join("souk.log");
+        command.stderr(File::options().create(true).append(true).open(&log)?);
         let child = command.spawn().context("souk serve")?;
         let pid = child.id().context("souk serve has ended")?;
-        let mut server = Self { child, pid, address, ops };
+        let mut server = Self { child, pid, address, ops, log };
         let begun = Instant::now();
         while !is_ready(ops).await {
             if let Some(status) = server.child.try_wait()? {
-                bail!("souk serve ended with {status}");
+                bail!("souk serve ended with {status}: {}", fs::read_to_string(&server.log)?);
             }
             anyhow::ensure!(begun.elapsed() < PATIENCE, "souk serve is not ready");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -192,13 +198,17 @@ impl Server {
         Metrics::of(self.ops).await
     }
 
-    /// Ends it in order.
+    /// Ends it in order, and says whether it complained.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let pid = Pid::from_raw(self.pid.cast_signed()).context("no process")?;
         rustix::process::kill_process(pid, Signal::TERM)?;
         let status =
             tokio::time::timeout(PATIENCE, self.child.wait()).await.context("souk serve does not end")??;
         anyhow::ensure!(status.success(), "souk serve ended with {status}");
+        let log = fs::read_to_string(&self.log)?;
+        if let Some(first) = log.lines().next() {
+            println!("souk serve logged {} lines, the first:\n  {first}\n", log.lines().count());
+        }
         Ok(())
     }
 }

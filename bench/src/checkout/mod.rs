@@ -68,6 +68,11 @@ impl Times {
         Duration::from_secs_f64(self.warm_up + self.seconds)
     }
 
+    /// How many runs a measurement takes, the first glance among them.
+    pub(crate) fn runs(self) -> u32 {
+        self.repeat + 1
+    }
+
     /// Long enough to see roughly how fast something is.
     pub(crate) fn glance() -> Self {
         Self { seconds: 3.0, warm_up: 1.0, repeat: 1 }
@@ -132,7 +137,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if !options.only_floor {
         prepare::catalogue(&stage.pool).await?;
         stage.settle().await?;
-        let mut souk = Souk::start(&stage, options.api).await?;
+        let mut souk = Souk::start(&stage, options.api, 0).await?;
         for traffic in &options.traffic {
             for connections in &options.connections {
                 rows.push(souk.measure(*traffic, *connections, options.times).await?);

@@ -29,9 +29,9 @@ impl Committer {
         let mut connection = PgConnection::connect_with(database).await?;
         let (queue, mut waiting) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(LARGEST);
+            let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, LARGEST).await > 0 {
-                if let Err(error) = commit(&mut connection, batch.drain(..).collect()).await {
+                if let Err(error) = commit(&mut connection, std::mem::take(&mut batch)).await {
                     eprintln!("the floor's committer failed: {error}");
                     return;
                 }

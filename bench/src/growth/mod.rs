@@ -45,11 +45,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let facts = report::facts(&stage).await?;
     prepare::catalogue(&stage.pool).await?;
     let mut wrong = Vec::new();
-    let without = measure(&stage, options, &mut wrong).await?;
+    let without = measure(&stage, options, 0, &mut wrong).await?;
     let begun = Instant::now();
     fill::fill(&stage.pool, options.orders).await?;
     eprintln!("  writing all to disk");
-    let with = measure(&stage, options, &mut wrong).await?;
+    let with = measure(&stage, options, options.times.runs(), &mut wrong).await?;
     eprintln!("  filled and measured after {:.0} s", begun.elapsed().as_secs_f64());
 
     let mut table = Table::new(&[
@@ -84,9 +84,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// Measures with what is in the tables now, on a server that has just been started.
-async fn measure(stage: &Stage, options: &Options, wrong: &mut Vec<String>) -> anyhow::Result<Row> {
+async fn measure(
+    stage: &Stage,
+    options: &Options,
+    batch: u32,
+    wrong: &mut Vec<String>,
+) -> anyhow::Result<Row> {
     stage.settle().await?;
-    let mut souk = Souk::start(stage, options.api).await?;
+    let mut souk = Souk::start(stage, options.api, batch).await?;
     let row = souk.measure(Traffic::Uniform, options.connections, options.times).await?;
     wrong.extend(souk.stop().await?);
     Ok(row)
