@@ -2,9 +2,9 @@
 //! release build of `souk serve` on it, as its own process.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -15,7 +15,6 @@ use platform::postgres::{Cluster, Options};
 use rustix::process::{Pid, Signal};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::http::Connection;
@@ -51,7 +50,7 @@ pub(crate) struct Place {
 /// A PostgreSQL for one run.
 pub(crate) struct Stage {
     cluster: Cluster,
-    folder: TempDir,
+    folder: Folder,
     place: Place,
     postmaster: Option<u32>,
     /// For preparing and checking.
@@ -61,12 +60,9 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts PostgreSQL and brings Souk's tables into it.
     pub(crate) async fn set_up(place: &Place) -> anyhow::Result<Self> {
-        // The account that runs a root's PostgreSQL has to get in.
-        let mut folder = tempfile::Builder::new();
-        let folder = folder.prefix("souk-bench-").permissions(Permissions::from_mode(0o711));
-        let folder = folder.tempdir_in(&place.folder).context("the folder for PostgreSQL")?;
+        let folder = Folder::create(&place.folder)?;
         let cluster = Cluster::start(Options {
-            data_dir: folder.path().to_owned(),
+            data_dir: folder.0.clone(),
             command: "bench".to_owned(),
             binaries: place.postgres_bin.clone(),
             settings: vec![("max_connections".to_owned(), CONNECTIONS.to_owned())],
@@ -87,7 +83,7 @@ impl Stage {
 
     /// The folder that is thrown away.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder.0
     }
 
     /// CPU time of PostgreSQL, with all its processes, in seconds.
@@ -150,7 +146,29 @@ impl Stage {
     pub(crate) async fn tear_down(self) -> anyhow::Result<()> {
         self.pool.close().await;
         self.cluster.stop().await?;
-        self.folder.close().context("the folder of PostgreSQL can not be removed")
+        Ok(())
+    }
+}
+
+/// A folder that is removed when this is dropped, after the fields of a [`Stage`] above it.
+///
+/// Not that of a library: its features would make cargo build Souk anew for the benches.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create(parent: &Path) -> anyhow::Result<Self> {
+        let path = parent.canonicalize()?.join(format!("souk-bench-{}", std::process::id()));
+        // The account that runs a root's PostgreSQL has to get in.
+        DirBuilder::new().mode(0o711).create(&path).with_context(|| path.display().to_string())?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("bench: {} can not be removed: {error}", self.0.display());
+        }
     }
 }
 
