@@ -162,6 +162,7 @@ async fn a_product_shows_what_is_documented() {
                 "image_url": null
             }
         ],
+        "waiting_room": false,
         "created_at": "2026-06-01T12:00:00Z",
         "updated_at": "2026-06-01T12:00:00Z"
     });
