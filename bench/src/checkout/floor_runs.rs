@@ -49,16 +49,13 @@ async fn direct(
     times: Times,
 ) -> anyhow::Result<Row> {
     floor::prepare(&stage.pool).await?;
-    let postgres = stage.cpu();
     let seconds = Duration::from_secs_f64;
     let window = (seconds(times.warm_up), seconds(times.seconds));
-    let driven = floor::drive(&stage.url().parse()?, design, traffic, callers, run, window).await?;
-    // Of all orders, those of the warm-up too: it was looked at before and after all of them.
-    let postgres = (stage.cpu() - postgres) * 1e6;
+    let driven =
+        floor::drive(&stage.url().parse()?, design, traffic, callers, run, window, || stage.cpu()).await?;
     floor::check(&stage.pool, driven.all_placed).await?;
-    let Driven { placed, refused, seconds, latency, cpu, .. } = driven;
+    let Driven { placed, refused, seconds, latency, cpu, postgres, .. } = driven;
     let answered = placed + refused;
-    let share = seconds / times.lasts().as_secs_f64();
     Ok(Row {
         what: if design == Design::Locked { LOCKED } else { BATCHED }.to_owned(),
         traffic: traffic.name(),
@@ -66,7 +63,7 @@ async fn direct(
         per_second: number(answered) / seconds,
         latency,
         server_cpu: cpu * 1e6 / per(answered),
-        postgres_cpu: postgres * share / per(answered),
+        postgres_cpu: postgres * 1e6 / per(answered),
         ..Row::default()
     })
 }

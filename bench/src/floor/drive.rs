@@ -40,6 +40,8 @@ pub(crate) struct Driven {
     pub(crate) latency: Summary,
     /// CPU time of this process in that time, in seconds.
     pub(crate) cpu: f64,
+    /// CPU time of PostgreSQL in that time, in seconds.
+    pub(crate) postgres: f64,
 }
 
 /// The means of one caller.
@@ -67,6 +69,7 @@ pub(crate) async fn drive(
     callers: usize,
     batch: u32,
     (warm_up, measured): (Duration, Duration),
+    postgres: impl Fn() -> f64,
 ) -> anyhow::Result<Driven> {
     let mut ways = Vec::with_capacity(callers);
     let committer = Committer::start(database).await?;
@@ -82,11 +85,12 @@ pub(crate) async fn drive(
         running.spawn(call(Arc::clone(&window), way, traffic, batch, caller));
     }
     window.warmed_up().await;
-    let cpu = processes::own();
+    // While all connections are open: the time of one that ends is nobody's for a moment.
+    let before = (processes::own(), postgres());
     window.over().await;
-    let cpu = processes::own() - cpu;
+    let (cpu, postgres) = (processes::own() - before.0, postgres() - before.1);
     let (mut driven, mut latencies) =
-        (Driven { cpu, seconds: window.seconds(), ..Driven::default() }, Latencies::default());
+        (Driven { cpu, postgres, seconds: window.seconds(), ..Driven::default() }, Latencies::default());
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while let Some(caller) = tokio::time::timeout_at(deadline, running.join_next()).await? {
         let (counts, own) = caller??;
