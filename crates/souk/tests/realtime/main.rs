@@ -1,6 +1,7 @@
 //! Following an order: checkout that answers at once, server-sent events, WebSocket and polling, over several nodes.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod nodes;
 mod process;
 #[path = "../program/mod.rs"]
 mod program;
@@ -62,12 +63,8 @@ async fn refusals_before_and_after_the_order_is_written() {
     assert_eq!(kinds, ["order.placed", "order.rejected"]);
     assert_eq!(events[1].data["failure"]["code"], "payments/card_declined");
     assert_eq!(events[1].data["status"], "rejected");
-    let again = test.post(
-        CHECKOUT,
-        &[("x-cart-token", cart.as_str()), ("idempotency-key", "start")],
-        &purchase("tok_chargeDeclined"),
-    );
-    let again = again.await;
+    let headers = [("x-cart-token", cart.as_str()), ("idempotency-key", "start")];
+    let again = test.post(CHECKOUT, &headers, &purchase("tok_chargeDeclined")).await;
     assert_eq!((again.status, again.json["order_id"].as_str()), (StatusCode::ACCEPTED, Some(order.as_str())));
     test.finish().await;
 }

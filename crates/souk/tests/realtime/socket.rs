@@ -159,7 +159,7 @@ async fn sockets_are_bounded() {
     test.finish().await;
 }
 
-/// A socket that takes nothing does not hold up the others, and costs no memory that grows.
+/// A socket follows a hundred orders and no more, and is told once of each thing that happens to them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_orders_over_one_socket() {
     let test = TestApp::start().await;

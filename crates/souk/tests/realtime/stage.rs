@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::VariantId;
+use platform::Changes;
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -56,6 +57,7 @@ pub(crate) async fn cut_listeners(test: &TestApp) -> usize {
 /// Another node on the test's database, with a port of its own. Its modules share nothing with the test's in memory.
 pub(crate) struct Node {
     pub(crate) base: Url,
+    pub(crate) changes: Arc<Changes>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -91,7 +93,7 @@ impl Node {
             api::serve(listener, router, ends).await.unwrap();
             pool.close().await;
         });
-        Self { base, stop, tasks: vec![listens, serves] }
+        Self { base, changes, stop, tasks: vec![listens, serves] }
     }
 
     /// Stops it politely, which has to be soon.
