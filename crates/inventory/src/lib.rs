@@ -15,6 +15,7 @@ mod level;
 mod location;
 mod reservation;
 mod reserve;
+mod stock;
 mod stock_keeping;
 mod verify;
 
@@ -36,7 +37,8 @@ pub use error::{Error, Excess, Shortage};
 pub use location::{Location, LocationChange, NewLocation};
 pub use reservation::{Reservation, ReservationState};
 pub use reserve::{BuyerKey, Limit, Line, Reserve};
-pub use stock_keeping::{Adjusted, Count, LevelAt, StockChange, StockKeeping, StockLevel};
+pub use stock::{Adjusted, Count, LevelAt, StockChange, StockLevel};
+pub use stock_keeping::StockKeeping;
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

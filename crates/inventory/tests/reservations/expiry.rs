@@ -1,8 +1,11 @@
 //! What is held for a time goes back when it is over.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use inventory::events::ReservationsExpired;
 use inventory::{Error, ReservationId, ReservationState, Reserve};
-use platform::outbox::Event;
+use platform::outbox::{Delivery, Dispatcher, Event, Handler};
 use testkit::{NewProduct, TestApp};
 use time::Duration;
 use tokio::task::JoinSet;
@@ -13,16 +16,30 @@ fn until(test: &TestApp, minutes: i64) -> Option<time::OffsetDateTime> {
     Some(test.app.sources.now() + Duration::minutes(minutes))
 }
 
-/// The reservations that somebody was told are over.
+/// Hears which reservations are over.
+#[derive(Default)]
+struct Listener(Mutex<Vec<ReservationId>>);
+
+#[async_trait]
+impl Handler for Listener {
+    fn topics(&self) -> &'static [&'static str] {
+        &[ReservationsExpired::TOPIC]
+    }
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for delivery in deliveries {
+            let expired = delivery.read::<ReservationsExpired>()?;
+            self.0.lock().unwrap().extend(expired.into_iter().flat_map(|event| event.reservations));
+        }
+        Ok(())
+    }
+}
+
+/// The reservations that everybody was told are over.
 async fn told(test: &TestApp) -> Vec<ReservationId> {
-    let payloads: Vec<(serde_json::Value,)> =
-        sqlx::query_as("SELECT payload FROM platform.outbox WHERE topic = $1 ORDER BY id")
-            .bind(ReservationsExpired::TOPIC)
-            .fetch_all(test.app.database.pool())
-            .await
-            .unwrap();
-    let read = |(payload,)| serde_json::from_value::<ReservationsExpired>(payload).unwrap().reservations;
-    payloads.into_iter().flat_map(read).collect()
+    let (listener, app) = (Arc::new(Listener::default()), &test.app);
+    let handlers: Vec<Arc<dyn Handler>> = vec![listener.clone()];
+    Dispatcher::new(app.database.clone(), app.sources.clone(), handlers).drain().await.unwrap();
+    std::mem::take(&mut listener.0.lock().unwrap())
 }
 
 /// Two sweepers at the same time release each late reservation once, and nothing else.
