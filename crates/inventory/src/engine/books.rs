@@ -30,11 +30,14 @@ impl Books {
         let ids: Vec<ReservationId> = ids.into_iter().collect();
         let read = entry::read(tx, &ids).await?;
         let entries: HashMap<_, _> = read.into_iter().map(|entry| (entry.id, entry)).collect();
-        let wanted = |command| match command {
-            &Command::Reserve(ref reserve) if !entries.contains_key(&reserve.id) => Some(reserve),
-            _ => None,
-        };
-        let reserves: Vec<&Reserve> = commands.iter().filter_map(wanted).collect();
+        let mut reserves: Vec<&Reserve> = Vec::new();
+        for command in commands {
+            if let Command::Reserve(reserve) = command
+                && !entries.contains_key(&reserve.id)
+            {
+                reserves.push(reserve);
+            }
+        }
         let open = |entry: &&Entry| entry.state == ReservationState::Held;
         let mut variants: Vec<VariantId> =
             reserves.iter().flat_map(|reserve| &reserve.lines).map(|line| line.variant_id).collect();

@@ -149,17 +149,17 @@ mod tests {
 
     /// One store with `main` (nowhere, 0), `lyon` (FR, 1) and `york` (GB, 2); variant 1, 2, ... has these units there.
     fn scene(stock: &[[i64; 3]]) -> (Levels, Places) {
-        let store = Some(StoreId::from(Uuid::from_u128(99)));
+        let store = StoreId::from(Uuid::from_u128(99));
         let rows = |units: &[i64; 3]| {
             ["main", "lyon", "york"]
                 .into_iter()
                 .zip(units)
-                .map(|(code, units)| Level::of_test(code, store, *units))
+                .map(|(code, units)| Level::of_test(code, Some(store), *units))
                 .collect()
         };
         let levels = (1..).zip(stock).map(|(number, units)| (variant(number), rows(units)));
         let place = |code: &str, country: &str, position| {
-            ((store.unwrap(), code.to_owned()), (Some(country.to_owned()), position))
+            ((store, code.to_owned()), (Some(country.to_owned()), position))
         };
         let places = [place("lyon", "FR", 1), place("york", "GB", 2)];
         (Levels(levels.collect()), Places(places.into()))

@@ -147,7 +147,9 @@ async fn later_commands_see_what_earlier_ones_did() {
         inventory.sell(third),
     );
     assert!(matches!(refused, Err(Error::OutOfStock(_))), "{refused:?}");
-    (released.unwrap(), reserved.unwrap(), sold.unwrap());
+    released.unwrap();
+    reserved.unwrap();
+    sold.unwrap();
     assert_eq!(test.available(variant).await, 0);
     assert_eq!(violations(&test).await, [] as [String; 0]);
     test.run_jobs().await;
