@@ -11,6 +11,7 @@ use identity::{Actor, UserId};
 use payments::PaymentId;
 use platform::batch::Work;
 use platform::{Tx, database, fault};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
@@ -57,7 +58,8 @@ impl Work for Place {
 
     async fn serve(&self, items: &[Placing]) -> Result<Vec<Self::Answer>, sqlx::Error> {
         let parts = &self.0;
-        let carts = Carts::load(parts, items).await?;
+        let mut tx = parts.database.begin_batch().await?;
+        let carts = Carts::load(&mut tx, items).await?;
         let market = match pricing::Market::look(parts, carts.variants()).await {
             Ok(market) => market,
             Err(Error::Database(error)) => return Err(error),
@@ -81,7 +83,7 @@ impl Work for Place {
         }
         answer_refused(parts, items, refused, &mut answers).await?;
         let written =
-            if drafts.is_empty() { Vec::new() } else { write(parts, items, &mut drafts, now).await? };
+            if drafts.is_empty() { Vec::new() } else { write(parts, tx, items, &mut drafts, now).await? };
         let written: HashMap<usize, Purchase> = written.into_iter().collect();
         finish(parts, items, drafts, written, &mut answers);
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::CartChanged))).collect())
@@ -101,17 +103,16 @@ struct Carts {
 }
 
 impl Carts {
-    async fn load(parts: &Parts, items: &[Placing]) -> Result<Self, sqlx::Error> {
+    async fn load(connection: &mut PgConnection, items: &[Placing]) -> Result<Self, sqlx::Error> {
         let ids: Vec<_> = items.iter().filter_map(|item| item.cart).map(CartId::uuid).collect();
         let tokens: Vec<_> = items
             .iter()
             .filter(|item| item.cart.is_none())
             .filter_map(|item| item.actor.cart_token_hash())
             .collect();
-        let mut connection = parts.database.pool().acquire().await?;
-        let rows = cart::find_all(&mut connection, &ids, &tokens).await?;
+        let rows = cart::find_all(&mut *connection, &ids, &tokens).await?;
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let mut lines = cart::lines_of_all(&mut connection, &ids).await?;
+        let mut lines = cart::lines_of_all(connection, &ids).await?;
         let by_token = rows.iter().map(|row| (row.token_hash.clone(), row.id)).collect();
         let rows = rows.into_iter().map(|row| {
             let lines = lines.remove(&row.id).unwrap_or_default();
@@ -188,13 +189,13 @@ async fn answer_refused(
 /// Writes what can be written, in one transaction; gives what was, by its place in the batch.
 async fn write(
     parts: &Parts,
+    mut tx: Tx,
     items: &[Placing],
     drafts: &mut Vec<Draft>,
     now: OffsetDateTime,
 ) -> Result<Vec<(usize, Purchase)>, sqlx::Error> {
     // Everybody in the same order, so that two nodes never wait for each other in a circle.
     drafts.sort_by_key(|draft| draft.cart);
-    let mut tx = parts.database.begin().await?;
     let claims: Vec<_> = drafts.iter().map(|draft| claim(draft, &items[draft.place])).collect();
     let claimed = idempotency::claim_all(&mut tx, &claims, now).await?;
     let mine: Vec<&Draft> =

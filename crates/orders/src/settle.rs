@@ -75,7 +75,7 @@ impl Work for Settle {
         let mut first: Vec<&Settling> = items.iter().filter(|item| seen.insert(item.order.id)).collect();
         // Everybody in the same order, so that two nodes never wait for each other in a circle.
         first.sort_by_key(|item| item.order.id);
-        let mut tx = self.0.begin().await?;
+        let mut tx = self.0.begin_batch().await?;
         let moved = update(&mut tx, &first).await?;
         let done: Vec<&Settling> = first.into_iter().filter(|item| moved.contains(&item.order.id)).collect();
         if done.is_empty() {

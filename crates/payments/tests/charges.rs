@@ -51,7 +51,7 @@ async fn declines_stay() {
     ] {
         let id: PaymentId = test.app.sources.id();
         let first = charge(&*test.app.payments, id, PRICE, name).await.unwrap();
-        let again = test.app.charge(&*payments, id, PRICE, "tok_visa").await.unwrap();
+        let again = charge(&*test.app.payments, id, PRICE, "tok_visa").await.unwrap();
         assert_eq!((first.state, again.state), (PaymentState::Declined(code), PaymentState::Declined(code)));
     }
     test.finish().await;

@@ -8,6 +8,7 @@
 //! goes away before the call is taken takes it along; once taken, it is carried out whether or not anybody listens. If a
 //! batch fails for what is in it, its halves are tried, down to the one call that can not be served, which fails alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{Code, database_failure};
+
+/// How often a batch is tried again because another transaction got in its way.
+const ATTEMPTS: u32 = 3;
 
 /// What a batch does.
 #[async_trait]
@@ -71,6 +75,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether two transactions got in each other's way: a deadlock, or a conflict of what they read.
+    fn is_collision(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| ["40P01", "40001"].contains(&code.as_ref()))
+    }
+
     /// Its kind and its stable reason, as [`crate::ServiceError`] wants them.
     pub fn code(&self) -> (Code, &'static str) {
         match self {
@@ -175,7 +186,8 @@ async fn serve<W: Work>(
 ) -> Vec<Result<W::Answer, Error>> {
     let mut outcomes = Vec::with_capacity(items.len());
     // Parts still to be served, the first on top.
-    let mut parts = vec![0..items.len()];
+    let mut parts = Vec::from([Range { start: 0, end: items.len() }]);
+    let mut again = 0;
     while let Some(part) = parts.pop() {
         let (worker, shared, range) = (Arc::clone(work), Arc::clone(&items), part.clone());
         // In a task of its own, so that a panic ends neither the lane nor the neighbours.
@@ -193,6 +205,11 @@ async fn serve<W: Work>(
             Ok(Ok(_)) | Err(_) => Error::Broken,
             Ok(Err(error)) => Error::Database(Arc::new(error)),
         };
+        if again < ATTEMPTS && failure.is_collision() {
+            again += 1;
+            parts.push(part);
+            continue;
+        }
         // A database that can not be reached will not serve the halves either.
         if part.len() == 1 || failure.code().0 == Code::Unavailable {
             tracing::warn!(queue, calls = part.len(), error = ?failure, "calls could not be served");

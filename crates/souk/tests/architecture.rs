@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The arrows: what each crate may name of the workspace. An arrow that is not here is a decision to be made.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("platform", &[]),
     ("identity", &["platform"]),
     ("catalog", &["identity", "platform"]),

@@ -70,18 +70,12 @@ impl Entry {
 }
 
 /// Reads those of these reservations that are there. They are not locked: see [`settle`].
-///
-/// PostgreSQL keeps the plans of a connection, and those it makes while a table is empty read all of it. From here to the
-/// end of the transaction it is told to look rows up by their keys.
 pub(crate) async fn read(tx: &mut Tx, ids: &[ReservationId]) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: ReservationId", state, variant_ids AS "variants: Vec<VariantId>", quantities, locations,
                   limited AS "limited: Vec<ProductId>", limited_quantities, buyers,
                   shortages AS "shortages: Json<Vec<Shortage>>", excesses AS "excesses: Json<Vec<Excess>>", expires_at
-           FROM (SELECT set_config('enable_seqscan', 'off', true) AS by_key) AS plans
-           CROSS JOIN unnest($1::uuid[]) AS wanted (wanted_id)
-           CROSS JOIN LATERAL (SELECT * FROM inventory.reservations WHERE id = wanted_id OFFSET 0) AS reservation
-           WHERE plans.by_key IS NOT NULL"#,
+           FROM inventory.reservations WHERE id = ANY($1)"#,
         &uuids(ids),
     )
     .fetch_all(&mut **tx)

@@ -13,7 +13,8 @@ mod takings;
 
 use async_trait::async_trait;
 use platform::batch::Work;
-use platform::{Database, Sources};
+
+use platform::{Database, Sources, fault};
 use time::OffsetDateTime;
 
 use books::Books;
@@ -91,7 +92,7 @@ impl Engine {
         commands: &[Command],
     ) -> Result<Option<(Vec<Answer>, Vec<ReservationId>)>, sqlx::Error> {
         let now = self.sources.now();
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.database.begin_batch().await?;
         let mut books = Books::open(&mut tx, commands).await?;
         let answers = commands.iter().map(|command| books.carry_out(command, now)).collect();
         let expired = books.expired();
@@ -101,7 +102,9 @@ impl Engine {
         if !expired.is_empty() {
             tx.publish(&ReservationsExpired { reservations: expired.clone() });
         }
+        fault::point("inventory.engine.before_commit");
         tx.commit(now).await?;
+        fault::point("inventory.engine.after_commit");
         Ok(Some((answers, expired)))
     }
 
