@@ -12,7 +12,11 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::completion::Outcome;
 use crate::idempotency::{self, Known, fingerprint};
 use crate::place::{Placed, Placing};
-use crate::{Address, CartId, Error, IdempotencyKey, Order, OrderId, OrderState, Service, cart, order};
+use crate::settle::Settling;
+use crate::{
+    Address, CartId, Error, IdempotencyKey, Order, OrderEventKind, OrderId, OrderState, Parts, Service, cart,
+    order,
+};
 
 /// What a buyer sends to buy a cart.
 #[derive(Clone, Debug)]
@@ -183,19 +187,24 @@ pub(crate) async fn cancel(service: &Service, actor: &Actor, id: OrderId) -> Res
     let parts = &service.parts;
     order::authorize(parts, actor, id).await?;
     let order = order::load(&parts.database, id).await?;
-    if order.status == OrderState::Cancelled {
-        return Ok(order);
-    }
-    if order.status != OrderState::AwaitingPayment {
-        return Err(Error::WrongState(order.status));
-    }
-    let kind = crate::OrderEventKind::Cancelled;
-    let settling = crate::settle::Settling::new(order, kind, None, None, None, parts.sources.now())?;
-    let cancelled = Arc::clone(&settling.order);
-    if !parts.settling.call_in_turn(settling).await? {
-        return Err(Error::WrongState(order::load(&parts.database, id).await?.status));
-    }
-    // Should this fail, the hold ends by itself at its time.
+    let cancelled = match order.status {
+        OrderState::Cancelled => order,
+        OrderState::AwaitingPayment => settle_cancelled(parts, order).await?,
+        other => return Err(Error::WrongState(other)),
+    };
+    // Should this fail, whoever asks again has it done; and the hold ends by itself at its time.
     parts.inventory.release(inventory::ReservationId::from(id.uuid())).await?;
-    Ok(Arc::unwrap_or_clone(cancelled))
+    Ok(cancelled)
+}
+
+async fn settle_cancelled(parts: &Parts, order: Order) -> Result<Order, Error> {
+    let (id, kind) = (order.id, OrderEventKind::Cancelled);
+    let settling = Settling::new(order, kind, None, None, None, parts.sources.now())?;
+    let cancelled = Arc::clone(&settling.order);
+    if parts.settling.call_in_turn(settling).await? {
+        return Ok(Arc::unwrap_or_clone(cancelled));
+    }
+    // Somebody was first: with the same, or with another thing.
+    let order = order::load(&parts.database, id).await?;
+    if order.status == OrderState::Cancelled { Ok(order) } else { Err(Error::WrongState(order.status)) }
 }

@@ -300,6 +300,93 @@ async fn an_unpaid_order_expires() {
     test.finish().await;
 }
 
+/// Orders a basket without paying; gives the path of the order.
+async fn unpaid(test: &TestApp, cart: &str, key: &str) -> String {
+    let shown = test.get("/api/v1/shopping_basket", &[("x-cart-token", cart)]).await.json;
+    let order = json!({"cart_id": shown["id"], "email": "ada@example.com", "shipping": address()});
+    let placed =
+        test.post("/api/v1/orders", &[("x-cart-token", cart), ("idempotency-key", key)], &order).await;
+    assert_eq!(placed.json["status"], "awaiting_payment", "{placed:?}");
+    placed.header("location").to_owned()
+}
+
+async fn cancel(test: &TestApp, order: &str, cart: &str) -> Answer {
+    test.send(Method::POST, &format!("{order}/cancel"), &[("x-cart-token", cart)], None).await
+}
+
+async fn pay(test: &TestApp, order: &str, cart: &str, key: &str) -> Answer {
+    let headers = [("x-cart-token", cart), ("idempotency-key", key)];
+    test.post(&format!("{order}/payment"), &headers, &json!({"token": "tok_visa"})).await
+}
+
+/// Whoever ordered may change their mind until they pay: the stock is free again, and so is the cart.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_order_can_be_cancelled() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 2, ..NewProduct::default() }).await;
+    let (cart, other) = (basket(&test, variant, 2).await, basket(&test, variant, 1).await);
+    let order = unpaid(&test, &cart, "order").await;
+    assert_eq!(test.available(variant).await, 0);
+    for token in [other.as_str(), "guess", ""] {
+        let foreign = cancel(&test, &order, token).await;
+        assert_eq!((foreign.status, foreign.code()), (StatusCode::NOT_FOUND, "orders/order_not_found"));
+    }
+    assert_eq!(test.available(variant).await, 0);
+
+    let cancelled = cancel(&test, &order, &cart).await;
+    assert_eq!((cancelled.status, &cancelled.json["status"]), (StatusCode::OK, &json!("cancelled")));
+    assert_eq!(cancelled.json["hold_expires_at"], Value::Null);
+    assert_eq!(test.available(variant).await, 2);
+    let again = cancel(&test, &order, &cart).await;
+    assert_eq!((again.status, again.text), (StatusCode::OK, cancelled.text));
+    let late = pay(&test, &order, &cart, "late").await;
+    assert_eq!((late.status, late.code()), (StatusCode::CONFLICT, "orders/wrong_state"));
+    assert_eq!(late.json["details"][0]["facts"]["status"], "cancelled");
+    assert_eq!(test.available(variant).await, 2);
+
+    let bought = checkout(&test, &cart, "anew", "tok_visa").await;
+    assert_eq!(bought.status, StatusCode::CREATED, "{bought:?}");
+    let refused = cancel(&test, bought.header("location"), &cart).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "orders/wrong_state"));
+    assert_eq!(refused.json["details"][0]["facts"]["status"], "paid");
+    assert_eq!(test.available(variant).await, 0);
+    test.finish().await;
+}
+
+/// Paying and cancelling at the same moment: one of the two happens, and everybody is told which.
+#[tokio::test(flavor = "multi_thread")]
+async fn paying_and_cancelling_race() {
+    let test = std::sync::Arc::new(TestApp::start().await);
+    let variant = test.product(NewProduct { stock: 10, ..NewProduct::default() }).await;
+    let mut sold = 0;
+    for _ in 0..10 {
+        let cart = basket(&test, variant, 1).await;
+        let order = unpaid(&test, &cart, "order").await;
+        let mut requests = JoinSet::new();
+        for turn in 0..6 {
+            let (test, cart, order) = (test.clone(), cart.clone(), order.clone());
+            requests.spawn(async move {
+                match turn % 3 {
+                    0 => ("paid", pay(&test, &order, &cart, "pay").await),
+                    _ => ("cancelled", cancel(&test, &order, &cart).await),
+                }
+            });
+        }
+        let answers = requests.join_all().await;
+        let status = test.get(&order, &[("x-cart-token", &cart)]).await.json["status"].clone();
+        for (wanted, answer) in &answers {
+            if status == *wanted {
+                assert_eq!((answer.status, &answer.json["status"]), (StatusCode::OK, &status), "{answers:?}");
+            } else {
+                assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "orders/wrong_state"));
+            }
+        }
+        sold += i64::from(status == "paid");
+        assert_eq!(test.available(variant).await, 10 - sold);
+    }
+    std::sync::Arc::into_inner(test).unwrap().finish().await;
+}
+
 /// A buyer who hangs up has bought all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_outlives_its_request() {

@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 
 const BUYERS: usize = 24;
 const CHECKOUT: &str = "/api/v1/shopping_basket/checkout";
+/// 32 bytes in base64.
+const SECRET_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// Whoever is told of an order is told of the same one ever after.
 #[derive(Clone)]
@@ -269,7 +271,11 @@ impl Apart {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        vec![("DATABASE_URL".to_owned(), self.cluster.url())]
+        vec![
+            ("DATABASE_URL".to_owned(), self.cluster.url()),
+            // All nodes of a marketplace have the same.
+            ("SOUK_SECRET_KEY".to_owned(), SECRET_KEY.to_owned()),
+        ]
     }
 
     /// Its processes die without a word, and it is started again.

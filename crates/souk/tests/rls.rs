@@ -13,7 +13,7 @@ use testkit::{NewProduct, TestApp};
 use uuid::Uuid;
 
 /// The tables with a store's data, and what tells whose a row is, as a condition on `$1`, a store.
-const WALLED: [(&str, &str); 10] = [
+const WALLED: [(&str, &str); 12] = [
     ("catalog.product_categories", "product_id IN (SELECT id FROM catalog.products WHERE store_id = $1)"),
     ("catalog.products", "store_id = $1"),
     ("catalog.stores", "id = $1"),
@@ -24,6 +24,7 @@ const WALLED: [(&str, &str); 10] = [
     ("inventory.locations", "store_id = $1"),
     ("inventory.stock_adjustments", "store_id = $1"),
     ("inventory.stock_levels", "store_id = $1"),
+    ("orders.sub_orders", "store_id = $1"),
     ("waiting_room.rooms", "store_id = $1"),
 ];
 
@@ -129,7 +130,10 @@ async fn furnished(test: &TestApp, slug: &'static str) -> StoreId {
     let pounds = platform::Money::new(500, Currency::GBP);
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };
     test.put(store, product).await;
-    test.product_of(store, Currency::GBP, NewProduct { slug, ..NewProduct::default() }).await;
+    let variant =
+        test.product_of(store, Currency::GBP, NewProduct { slug, ..NewProduct::default() }).await;
+    let basket = test.basket(variant, 1).await;
+    assert_eq!(test.check_out(&basket, "k", "tok_visa").await.status, 201);
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };
     let product = test.put(store, product).await.product_id;
     let actor = test.actor(&owner).await;

@@ -85,9 +85,28 @@ async fn every_broken_invariant_is_found() {
         ),
         (
             "orders/one_key_one_order",
-            "INSERT INTO orders.idempotency_keys SELECT scope, 'other', fingerprint, order_id, outcome, created_at
+            "INSERT INTO orders.idempotency_keys SELECT scope, 'other', fingerprint, order_id, created_at, version
              FROM orders.idempotency_keys LIMIT 1",
         ),
+        ("orders/journal_agrees", "UPDATE orders.orders SET state = 'refunded' WHERE state = 'paid'"),
+        ("orders/journal_agrees", "UPDATE orders.orders SET version = version + 1"),
+        (
+            "orders/journal_agrees",
+            "ALTER TABLE orders.order_events DISABLE TRIGGER append_only; DELETE FROM orders.order_events WHERE version = 1",
+        ),
+        (
+            "orders/journal_agrees",
+            "ALTER TABLE orders.order_events DISABLE TRIGGER append_only; DELETE FROM orders.order_events WHERE version = 2",
+        ),
+        (
+            "orders/journal_agrees",
+            "ALTER TABLE orders.order_events DISABLE TRIGGER append_only;
+             UPDATE orders.order_events SET state = 'paid' WHERE state = 'rejected'",
+        ),
+        ("orders/journal_agrees", "UPDATE orders.order_lines SET title = 'Another teapot'"),
+        ("orders/journal_agrees", "UPDATE orders.sub_orders SET total = total + 1"),
+        ("orders/journal_agrees", "DELETE FROM orders.sub_orders"),
+        ("orders/parts_have_order", "UPDATE orders.sub_orders SET order_id = gen_random_uuid()"),
         ("orders/cart_agrees", "UPDATE orders.carts SET order_id = NULL, completed_at = NULL"),
         (
             "orders/return_lines_add_up",

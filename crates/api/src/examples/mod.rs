@@ -303,13 +303,14 @@ fn created_cart() -> Value {
 
 fn order() -> Value {
     json!({
-        "id": ORDER, "number": "100001", "status": "paid", "cart_id": CART, "email": "ada@example.com",
+        "id": ORDER, "number": "100001", "status": "paid", "version": 2, "cart_id": CART, "email": "ada@example.com",
         "shipping_address": address(), "billing_address": address(),
         "lines": [{
             "position": 1, "store_id": STORE, "product_id": PRODUCT, "variant_id": VARIANT, "title": "Teapot 'Last Ten'",
             "variant_title": "Large", "sku": "KK-TEA-10", "quantity": 2, "unit_price": money(1999), "total": money(3998)
         }],
-        "total": money(3998), "failure": null, "placed_at": "2026-11-20T09:31:00Z", "paid_at": "2026-11-20T09:31:01Z",
+        "total": money(3998), "sub_orders": [{"store_id": STORE, "status": "paid", "total": money(3998)}],
+        "failure": null, "placed_at": "2026-11-20T09:31:00Z", "paid_at": "2026-11-20T09:31:01Z",
         "hold_expires_at": null
     })
 }

@@ -22,6 +22,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(list_orders, create_order))
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
+        .routes(routes!(cancel_order))
 }
 
 /// A cart to be bought.
@@ -151,4 +152,20 @@ async fn pay_order(
     let mut response = ([PRIVATE], axum::Json(&answer.order)).into_response();
     mark_replay(&mut response, answer.replayed);
     Ok(response)
+}
+
+/// Calls off an order that awaits payment.
+///
+/// Its stock is free again, and its cart can be bought anew. An order that is cancelled stays so: asking again is answered
+/// the same.
+#[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", tag = "Checkout", params(("id" = OrderId, Path)),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
+    responses((status = 200, description = "The cancelled order", body = Order), (status = 404, body = ProblemBody),
+              (status = 409, description = "The order does not await payment", body = ProblemBody)))]
+async fn cancel_order(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(id): Path<OrderId>,
+) -> Result<Response, Problem> {
+    Ok(([PRIVATE], axum::Json(api.orders.cancel(&actor, id).await?)).into_response())
 }

@@ -337,6 +337,7 @@ async fn what_is_not_yours_is_not_there() {
                 body_of("/api/v1/orders/{id}/payment"),
                 "orders/order_not_found",
             ),
+            (Method::POST, format!("/api/v1/orders/{order}/cancel"), None, "orders/order_not_found"),
         ]
     };
     let here = reads(&scene.cart, &scene.order);
