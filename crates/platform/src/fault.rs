@@ -1,8 +1,9 @@
 //! Fault points: places at which tests let the power fail.
 //!
 //! Compiled in by the feature `faults` alone, which only the tests' own crate turns on: in a program that is built to be
-//! used, [`point`] is nothing. `SOUK_FAULT=orders.place.after_commit` ends the process when that point is reached, at
-//! once and without any clean-up, as a power cut would; `SOUK_FAULT=orders.place.after_commit:3` at the third time.
+//! used, [`point`] is nothing. `POWER_FAILS_AT=orders.place.after_commit` ends the process when that point is reached, at
+//! once and without any clean-up, as a power cut would; `POWER_FAILS_AT=orders.place.after_commit:3` at the third time.
+//! It is no setting of Souk, which is why it is not called like one.
 
 /// The process dies here, if a test wants it to.
 #[cfg(not(feature = "faults"))]
@@ -18,7 +19,7 @@ pub fn point(name: &'static str) {
     static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let wanted = WANTED.get_or_init(|| {
-        let text = std::env::var("SOUK_FAULT").ok()?;
+        let text = std::env::var("POWER_FAILS_AT").ok()?;
         let (name, time) = text.split_once(':').unwrap_or((&text, "1"));
         Some((name.to_owned(), time.parse().unwrap_or(1)))
     });

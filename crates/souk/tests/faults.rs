@@ -203,7 +203,7 @@ fn end(server: Server) -> Option<ExitStatus> {
 async fn fail_at(point: String, template: Arc<tempfile::TempDir>) {
     let data = copy(template.path());
     // The second time: one purchase or batch is through by then.
-    let server = Server::start_with(data.path(), &[("SOUK_FAULT", &format!("{point}:2"))]).await;
+    let server = Server::start_with(data.path(), &[("POWER_FAILS_AT", &format!("{point}:2"))]).await;
     let (teapot, stock) = server.teapot().await;
     let mut buyers = buyers(&server, &teapot).await;
     let first: Vec<Buyer> = buyers[..2].to_vec();

@@ -130,8 +130,7 @@ async fn furnished(test: &TestApp, slug: &'static str) -> StoreId {
     let pounds = platform::Money::new(500, Currency::GBP);
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };
     test.put(store, product).await;
-    let variant =
-        test.product_of(store, Currency::GBP, NewProduct { slug, ..NewProduct::default() }).await;
+    let variant = test.product_of(store, Currency::GBP, NewProduct { slug, ..NewProduct::default() }).await;
     let basket = test.basket(variant, 1).await;
     assert_eq!(test.check_out(&basket, "k", "tok_visa").await.status, 201);
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };

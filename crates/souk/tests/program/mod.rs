@@ -81,7 +81,8 @@ impl Server {
             .spawn()
             .unwrap();
         let base = format!("http://127.0.0.1:{port}");
-        let server = Self { child, base, ops: format!("http://127.0.0.1:{ops_port}"), client: Client::new() };
+        let mut server =
+            Self { child, base, ops: format!("http://127.0.0.1:{ops_port}"), client: Client::new() };
         let patience = Instant::now() + Duration::from_secs(60);
         loop {
             if let Ok(answer) = server.client.get(format!("{}/readyz", server.ops)).send().await
@@ -90,7 +91,8 @@ impl Server {
                 return server;
             }
             let log = || std::fs::read_to_string(data.join("serve.log")).unwrap_or_default();
-            assert!(Instant::now() < patience, "souk serve did not come up: {}", log());
+            let ended = server.child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < patience, "souk serve did not come up: {}", log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
