@@ -206,7 +206,7 @@ async fn an_invitation_is_accepted_after_signing_in() {
     let done = send(&test, "/account/invitation", &headers, &[("token", mail.token())]).await;
     assert!(done.text.contains("You are a member"), "{}", done.text);
     let again = send(&test, "/account/invitation", &headers, &[("token", mail.token())]).await;
-    assert_eq!(again.status, 409);
+    assert_eq!(again.status, 410);
     test.finish().await;
 }
 

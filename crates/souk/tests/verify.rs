@@ -61,7 +61,7 @@ async fn every_broken_invariant_is_found() {
         ("inventory/level_has_location", "UPDATE inventory.stock_levels SET active = false"),
         ("inventory/hold_has_order", "UPDATE orders.orders SET state = 'expired' WHERE state = 'awaiting_payment'"),
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'held' WHERE state = 'sold'"),
-        ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'released' WHERE state = 'held'"),
+        ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'released', expires_at = NULL WHERE state = 'held'"),
         ("orders/paid_has_payment", "DELETE FROM payments.payments WHERE state = 'succeeded'"),
         ("orders/paid_has_payment", "UPDATE payments.payments SET amount = amount - 1 WHERE state = 'succeeded'"),
         ("orders/lines_add_up", "UPDATE orders.orders SET total = total + 1"),

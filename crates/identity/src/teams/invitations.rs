@@ -150,10 +150,6 @@ pub(super) async fn accept(parts: &Parts, actor: &Actor, token: &Secret) -> Resu
     .ok_or(Error::BadToken)?;
     let mut tx = parts.database.begin_within(store).await?;
     members::lock(&mut tx, store).await?;
-    // Who came to have the address it went to may be one by another: their role is changed by others, not by this.
-    if members::is_one(&mut tx, store, user).await? {
-        return Err(already_member());
-    }
     // Whoever finds the mail of somebody else can not use it.
     let row = sqlx::query!(
         r#"UPDATE identity.invitations i SET accepted_at = $2, accepted_by = $3
@@ -168,6 +164,10 @@ pub(super) async fn accept(parts: &Parts, actor: &Actor, token: &Secret) -> Resu
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(Error::BadToken)?;
+    // Who came to have the address it went to may be one by another: their role is changed by others, not by this.
+    if members::is_one(&mut tx, store, user).await? {
+        return Err(already_member());
+    }
     let role: StoreRole = row.role.parse().map_err(Error::stored)?;
     members::write(&mut tx, store, user, role, now).await?;
     members::there_still(&mut tx, user).await?;

@@ -62,6 +62,7 @@ impl Scene {
         scene.names.insert("store", store.to_string());
         scene.names.insert("product", product);
         scene.names.insert("provider", "google".to_owned());
+        scene.names.insert("location", "main".to_owned());
         scene.names.insert("passkey", variant.to_string());
         scene.names.insert("category", test.category("spare", None).await.to_string());
         scene.names.insert("variant", variant.to_string());
@@ -143,6 +144,7 @@ impl Scene {
             ("{line_id}", "line"),
             ("{user_id}", "member"),
             ("{invitation_id}", "invitation"),
+            ("{code}", "location"),
             ("/api/v1/api_keys/{key_id}", "platform_key"),
             ("{key_id}", "store_key"),
         ] {
