@@ -24,6 +24,7 @@ mod realtime;
 mod rest;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,9 +101,20 @@ pub struct Modules {
     pub sources: Sources,
 }
 
-/// What the handlers work with. Cheap to clone.
+/// What the handlers work with. Cheap to clone: each layer does for each request.
 #[derive(Clone)]
-pub struct Api {
+pub struct Api(Arc<Parts>);
+
+impl Deref for Api {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What stands behind an [`Api`].
+#[derive(Clone)]
+pub struct Parts {
     pub(crate) identity: Identity,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) inventory: Arc<dyn Inventory>,
@@ -133,7 +145,7 @@ impl Api {
         let realtime = Arc::new(Realtime::new(Arc::clone(&changes), CancellationToken::new()));
         let cache = Arc::new(AnswerCache::new(changes, settings.cache_bytes));
         let settings = Arc::new(settings);
-        Self {
+        Self(Arc::new(Parts {
             identity,
             catalog,
             inventory,
@@ -145,14 +157,14 @@ impl Api {
             settings,
             cache,
             realtime,
-        }
+        }))
     }
 
     /// The same API, whose streams and sockets end with `stop`. They would go on for as long as their clients like.
     #[must_use]
     pub fn ending_with(self, stop: CancellationToken) -> Self {
         let realtime = Arc::new(self.realtime.ending_with(stop));
-        Self { realtime, ..self }
+        Self(Arc::new(Parts { realtime, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Waits until all sockets are closed, which a graceful stop of [`serve`] does not.

@@ -37,6 +37,7 @@ pub use error::Error;
 pub use known::Known;
 pub use list::{ProductFilter, ProductSort};
 pub use offer::Offer;
+use offer::Offers;
 pub use product::{
     CategoryRef, Image, OptionValue, Product, ProductOption, ProductStatus, StoreRef, Variant,
 };
@@ -201,13 +202,15 @@ pub trait Catalog: Stores + Assortment {
 
 /// The catalogue in this process.
 pub fn service(database: Database, sources: Sources, identity: Identity) -> Arc<dyn Catalog> {
-    Arc::new(Service { database, sources, identity })
+    let offers = Offers::new(database.clone());
+    Arc::new(Service { database, sources, identity, offers })
 }
 
 pub(crate) struct Service {
     pub(crate) database: Database,
     pub(crate) sources: Sources,
     pub(crate) identity: Identity,
+    offers: Offers,
 }
 
 #[async_trait]
@@ -248,7 +251,7 @@ impl Catalog for Service {
     }
 
     async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
-        offer::of_variants(&self.database, variants).await
+        self.offers.of(variants).await
     }
 
     async fn counts(&self) -> Result<Counts, Error> {

@@ -1,5 +1,11 @@
 //! Offers: what a cart needs to know of a variant.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache;
+use platform::changes::{Stamp, Tag};
 use platform::id::uuids;
 use platform::{Currency, Database, Money, Quantity, Slug};
 
@@ -32,7 +38,66 @@ pub struct Offer {
     pub purchase_limit: Option<Quantity>,
 }
 
-pub(crate) async fn of_variants(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
+/// How many offers are kept at hand.
+const KEPT: u64 = 200_000;
+/// After this long an offer is read again, should nobody have been able to say that it changed.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Offers at hand: a rush asks for the same ones thousands of times a second, and they change a few times a day. Each is
+/// good until its product or its store is touched, here or on another node ([`platform::changes`]).
+pub(crate) struct Offers {
+    database: Database,
+    kept: Cache<VariantId, Arc<Kept>>,
+}
+
+struct Kept {
+    offer: Offer,
+    /// Its product and its store.
+    tags: [Tag; 2],
+    /// Until when nobody had touched them, as a number.
+    stamp: AtomicU64,
+}
+
+impl Offers {
+    pub(crate) fn new(database: Database) -> Self {
+        let kept = Cache::builder().max_capacity(KEPT).time_to_live(LONGEST).build();
+        Self { database, kept }
+    }
+
+    /// The offers of these variants; those that can not be bought are left out.
+    pub(crate) async fn of(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
+        let changes = self.database.changes();
+        // Taken before anything is read: what changes meanwhile makes what was read old, never the reverse.
+        let stamp = changes.stamp();
+        let mut offers = Vec::with_capacity(variants.len());
+        let mut missing = Vec::new();
+        for variant in variants {
+            let kept = self.kept.get(variant).await;
+            let good = kept.and_then(|kept| {
+                let since = Stamp::from_u64(kept.stamp.load(Ordering::Relaxed));
+                let newer = changes.untouched(since, &kept.tags)?;
+                kept.stamp.store(newer.as_u64(), Ordering::Relaxed);
+                Some(kept.offer.clone())
+            });
+            match good {
+                Some(offer) => offers.push(offer),
+                None => missing.push(*variant),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(offers);
+        }
+        for offer in read(&self.database, &missing).await? {
+            let tags = [Tag::id(offer.product_id), Tag::id(offer.store.id)];
+            let kept = Kept { offer: offer.clone(), tags, stamp: AtomicU64::new(stamp.as_u64()) };
+            self.kept.insert(offer.variant_id, Arc::new(kept)).await;
+            offers.push(offer);
+        }
+        Ok(offers)
+    }
+}
+
+async fn read(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
     let rows = sqlx::query!(
         r#"SELECT v.id AS "variant_id: VariantId", v.options, v.sku, v.price, p.currency, p.title, p.slug,
                   p.id AS "product_id: ProductId", p.purchase_limit, coalesce(v.image_url, p.images -> 0 ->> 'url') AS image_url,
