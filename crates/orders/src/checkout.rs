@@ -119,7 +119,7 @@ pub(crate) async fn answer(
     end: oneshot::Receiver<Result<Outcome, Error>>,
 ) -> Result<Answer, Error> {
     match end.await {
-        Ok(Ok(Outcome::Done(order))) => Ok(Answer { order, replayed: false }),
+        Ok(Ok(Outcome::Done(order))) => Ok(Answer { order: *order, replayed: false }),
         Ok(Ok(Outcome::Failed(failure))) => Err(Error::Failed { failure, replayed: false }),
         Ok(Err(error)) => {
             tracing::warn!(%order, %error, "a purchase could not be carried to its end; recovery takes it up");

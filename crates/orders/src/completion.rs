@@ -54,7 +54,7 @@ impl End {
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// The order is paid, or awaits payment.
-    Done(Order),
+    Done(Box<Order>),
     /// It was given up, or the attempt to pay failed.
     Failed(Failure),
 }
@@ -174,7 +174,7 @@ async fn finish(parts: &Parts, purchase: Purchase, end: End) -> Result<Outcome, 
         return rest(parts, id).await;
     }
     fault::point("orders.settle.answered");
-    Ok(failure.map_or_else(|| Outcome::Done(Arc::unwrap_or_clone(order)), Outcome::Failed))
+    Ok(failure.map_or_else(|| Outcome::Done(Box::new(Arc::unwrap_or_clone(order))), Outcome::Failed))
 }
 
 /// The outcome of an order that came to rest by somebody else's doing.
@@ -189,7 +189,7 @@ async fn rest(parts: &Parts, id: OrderId) -> Result<Outcome, Error> {
     match (failure, order.status) {
         (_, OrderState::Pending) => Err(Error::KeyInUse),
         (Some(failure), _) => Ok(Outcome::Failed(failure.0)),
-        (None, _) => Ok(Outcome::Done(order)),
+        (None, _) => Ok(Outcome::Done(Box::new(order))),
     }
 }
 

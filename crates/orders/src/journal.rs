@@ -152,15 +152,15 @@ impl Rebuilt {
     pub(crate) fn of(entries: &[Entry]) -> Result<Self, String> {
         let mut rebuilt: Option<Self> = None;
         for entry in entries {
-            rebuilt = Some(Self::next(rebuilt, entry)?);
+            rebuilt = Some(Self::next(rebuilt.as_ref(), entry)?);
         }
         rebuilt.ok_or_else(|| "it has no journal".to_owned())
     }
 
-    fn next(before: Option<Self>, entry: &Entry) -> Result<Self, String> {
+    fn next(before: Option<&Self>, entry: &Entry) -> Result<Self, String> {
         let (version, kind) = (entry.version, entry.kind.as_str());
-        let from = before.as_ref().map(|order| order.state);
-        if version != before.as_ref().map_or(0, |order| order.version) + 1 {
+        let from = before.map(|order| order.state);
+        if version != before.map_or(0, |order| order.version) + 1 {
             return Err(format!("event {version} ({kind}) does not follow the one before it"));
         }
         let to = entry.kind.leads(from).ok_or_else(|| {
@@ -170,7 +170,7 @@ impl Rebuilt {
             return Err(format!("event {version} ({kind}) leads to {to}, not to {}", entry.state));
         }
         let facts = entry.facts.clone();
-        let snapshot = match (facts.snapshot, before.as_ref()) {
+        let snapshot = match (facts.snapshot, before) {
             (Some(snapshot), _) => snapshot,
             (None, Some(order)) => order.snapshot.clone(),
             (None, None) => return Err(format!("event {version} ({kind}) does not say what was ordered")),
@@ -184,11 +184,9 @@ impl Rebuilt {
             state: to,
             snapshot,
             failure: facts.failure,
-            hold_expires_at: facts
-                .hold_expires_at
-                .or_else(|| before.as_ref().and_then(|order| order.hold_expires_at)),
-            payment_id: facts.payment_id.or_else(|| before.as_ref().and_then(|order| order.payment_id)),
-            paid_at: before.as_ref().and_then(|order| order.paid_at).or(paid_at),
+            hold_expires_at: facts.hold_expires_at.or_else(|| before.and_then(|order| order.hold_expires_at)),
+            payment_id: facts.payment_id.or_else(|| before.and_then(|order| order.payment_id)),
+            paid_at: before.and_then(|order| order.paid_at).or(paid_at),
         })
     }
 }

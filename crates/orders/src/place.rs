@@ -191,7 +191,7 @@ async fn write(
     parts: &Parts,
     mut tx: Tx,
     items: &[Placing],
-    drafts: &mut Vec<Draft>,
+    drafts: &mut [Draft],
     now: OffsetDateTime,
 ) -> Result<Vec<(usize, Purchase)>, sqlx::Error> {
     // Everybody in the same order, so that two nodes never wait for each other in a circle.

@@ -117,8 +117,11 @@ async fn the_journal_is_never_rewritten() {
         "TRUNCATE orders.order_events",
     ] {
         let refused = sqlx::raw_sql(sql).execute(test.app.database.pool()).await.unwrap_err();
-        let code =
-            refused.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let code = refused
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .unwrap_or_default()
+            .into_owned();
         assert_eq!(code, "42501", "{sql}: {refused}");
     }
     assert_eq!(buyer.journal(&test, order).await, [Placed, Paid]);

@@ -18,6 +18,7 @@ pub fn point(name: &'static str) {
 
     static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
+    #[expect(clippy::disallowed_methods, reason = "no setting: it is there in tests alone")]
     let wanted = WANTED.get_or_init(|| {
         let text = std::env::var("POWER_FAILS_AT").ok()?;
         let (name, time) = text.split_once(':').unwrap_or((&text, "1"));

@@ -256,7 +256,8 @@ async fn first_come_first_served_by_the_rate() {
         // Both nodes' jobs run at once, more than once.
         for _ in 0..3 {
             let (one, two) = tokio::join!(app.waiting_room.admit(), other.waiting_room.admit());
-            (one.unwrap(), two.unwrap());
+            one.unwrap();
+            two.unwrap();
         }
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         for (name, ticket) in (0..).zip(&tickets) {

@@ -194,7 +194,7 @@ mod tests {
                 admitted += line.advance(now);
                 prop_assert_eq!(line.progress.admitted, admitted);
                 prop_assert!(line.progress.admitted <= line.progress.issued);
-                let allowed = i64::from(rate) + i64::from(rate) * (latest - START).whole_milliseconds() as i64 / 1_000;
+                let allowed = i64::from(rate) + i64::from(rate) * i64::try_from((latest - START).whole_milliseconds()).unwrap() / 1_000;
                 prop_assert!(admitted <= allowed, "{} of {}", admitted, allowed);
             }
         }
