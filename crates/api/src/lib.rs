@@ -222,12 +222,19 @@ pub fn router(api: Api) -> Router {
         )
         .fallback(|| async { Problem::route_not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(CompressionLayer::new())
-        .layer(axum::middleware::from_fn(cache::tell_encodings_apart))
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(CatchPanicLayer::custom(problem::of_panic))
-        .layer(axum::middleware::from_fn_with_state(api.clone(), auth::refuse_other_sites))
-        .layer(axum::middleware::from_fn_with_state(api.clone(), limits::count))
-        .layer(axum::middleware::from_fn_with_state(api, context::wrap))
+        // As one layer, the first outermost: each layer of a router is a box and a copy of the request.
+        .layer(
+            tower::ServiceBuilder::new()
+                .layer(axum::middleware::from_fn_with_state(api.clone(), context::wrap))
+                .layer(axum::middleware::from_fn_with_state(api.clone(), limits::count))
+                .layer(axum::middleware::from_fn_with_state(api, auth::refuse_other_sites))
+                .layer(CatchPanicLayer::custom(problem::of_panic))
+                .layer(TimeoutLayer::with_status_code(
+                    axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                    REQUEST_TIMEOUT,
+                ))
+                .layer(axum::middleware::from_fn(cache::tell_encodings_apart))
+                .layer(CompressionLayer::new())
+                .layer(DefaultBodyLimit::max(MAX_BODY)),
+        )
 }

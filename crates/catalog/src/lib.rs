@@ -131,7 +131,7 @@ pub trait Catalog: Stores + Assortment {
     ) -> Result<Slice<Product>, Error>;
 
     /// What is offered under these variants now. Variants that can not be bought are left out.
-    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error>;
+    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Arc<Offer>>, Error>;
 
     /// How much there is.
     async fn counts(&self) -> Result<Counts, Error>;
@@ -250,7 +250,7 @@ impl Catalog for Service {
         list::slice(&self.database, filter, sort, slice).await
     }
 
-    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
+    async fn offers(&self, variants: &[VariantId]) -> Result<Vec<Arc<Offer>>, Error> {
         self.offers.of(variants).await
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Offers {
 }
 
 struct Kept {
-    offer: Offer,
+    offer: Arc<Offer>,
     /// Its product and its store.
     tags: [Tag; 2],
     /// Until when nobody had touched them, as a number.
@@ -65,7 +65,7 @@ impl Offers {
     }
 
     /// The offers of these variants; those that can not be bought are left out.
-    pub(crate) async fn of(&self, variants: &[VariantId]) -> Result<Vec<Offer>, Error> {
+    pub(crate) async fn of(&self, variants: &[VariantId]) -> Result<Vec<Arc<Offer>>, Error> {
         let changes = self.database.changes();
         // Taken before anything is read: what changes meanwhile makes what was read old, never the reverse.
         let stamp = changes.stamp();
@@ -77,7 +77,7 @@ impl Offers {
                 let since = Stamp::from_u64(kept.stamp.load(Ordering::Relaxed));
                 let newer = changes.untouched(since, &kept.tags)?;
                 kept.stamp.store(newer.as_u64(), Ordering::Relaxed);
-                Some(kept.offer.clone())
+                Some(Arc::clone(&kept.offer))
             });
             match good {
                 Some(offer) => offers.push(offer),
@@ -88,8 +88,9 @@ impl Offers {
             return Ok(offers);
         }
         for offer in read(&self.database, &missing).await? {
+            let offer = Arc::new(offer);
             let tags = [Tag::id(offer.product_id), Tag::id(offer.store.id)];
-            let kept = Kept { offer: offer.clone(), tags, stamp: AtomicU64::new(stamp.as_u64()) };
+            let kept = Kept { offer: Arc::clone(&offer), tags, stamp: AtomicU64::new(stamp.as_u64()) };
             self.kept.insert(offer.variant_id, Arc::new(kept)).await;
             offers.push(offer);
         }

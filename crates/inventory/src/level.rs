@@ -147,7 +147,8 @@ impl Levels {
                  active = change.active
              FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[])
                  AS change (variant_id, location, on_hand, reserved, flips, active)
-             WHERE level.variant_id = change.variant_id AND level.location = change.location",
+             WHERE level.variant_id = ANY($1) AND level.variant_id = change.variant_id
+               AND level.location = change.location",
             &variants,
             &locations,
             &on_hand,

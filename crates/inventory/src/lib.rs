@@ -64,10 +64,16 @@ pub trait Inventory: Send + Sync + 'static {
     async fn reserve(&self, reserve: Reserve) -> Result<(), Error>;
 
     /// Turns a held reservation into a sale. Idempotent.
-    async fn sell(&self, id: ReservationId) -> Result<(), Error>;
+    async fn sell(&self, id: ReservationId) -> Result<(), Error> {
+        self.settle(&[id], &[]).await
+    }
 
     /// Gives a held reservation back; one that is not there can not be made any more. Idempotent.
     async fn release(&self, id: ReservationId) -> Result<(), Error>;
+
+    /// Turns these held reservations into sales and gives those back, as [`Self::sell`] and [`Self::release`] do, so many
+    /// in one transaction. Should one of them not be there to be sold, the others are settled all the same.
+    async fn settle(&self, sold: &[ReservationId], released: &[ReservationId]) -> Result<(), Error>;
 
     /// Keeps a held reservation until then, or, without a time, until it is settled. One that was sold stays so.
     /// [`Error::Released`] if it is gone.
@@ -147,12 +153,12 @@ impl Inventory for Service {
         self.carry_out(Command::Reserve(reserve)).await
     }
 
-    async fn sell(&self, id: ReservationId) -> Result<(), Error> {
-        self.carry_out(Command::Sell(id)).await
-    }
-
     async fn release(&self, id: ReservationId) -> Result<(), Error> {
         self.carry_out(Command::Release(id)).await
+    }
+
+    async fn settle(&self, sold: &[ReservationId], released: &[ReservationId]) -> Result<(), Error> {
+        self.engine.settle(sold, released).await
     }
 
     async fn extend(&self, id: ReservationId, expires_at: Option<OffsetDateTime>) -> Result<(), Error> {

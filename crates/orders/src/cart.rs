@@ -1,11 +1,11 @@
 //! Carts: what a buyer means to buy, at the prices they were shown.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use catalog::{Offer, ProductId, StoreRef, VariantId};
 use identity::{Actor, UserId};
 use inventory::Shortage;
-use platform::id::uuids;
 use platform::{Currency, Detail, Money, Quantity, Secret, Slug};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -175,24 +175,54 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
     row.ok_or(Error::CartNotFound)
 }
 
-/// Those of these carts that there are: by their ids, and by the hashes of their tokens.
+/// Those of these carts that there are: by their ids, and by the hashes of their tokens. Each with its lines, in the
+/// order they were put in.
 pub(crate) async fn find_all(
     connection: &mut PgConnection,
     ids: &[Uuid],
     token_hashes: &[Vec<u8>],
-) -> Result<Vec<CartRow>, sqlx::Error> {
-    sqlx::query_as!(
-        CartRow,
-        r#"SELECT id AS "id!: CartId", currency, version AS "version!", order_id AS "order_id: OrderId", completed_at,
-                  created_at AS "created_at!", updated_at AS "updated_at!", expires_at AS "expires_at!",
-                  token_hash AS "token_hash!", user_id AS "user_id: UserId"
+) -> Result<Vec<(CartRow, Vec<LineRow>)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT c.id AS "id!: CartId", c.currency, c.version AS "version!", c.order_id AS "order_id: OrderId",
+                  c.completed_at, c.created_at AS "created_at!", c.updated_at AS "updated_at!",
+                  c.expires_at AS "expires_at!", c.token_hash AS "token_hash!", c.user_id AS "user_id: UserId",
+                  l.id AS "line_id?: CartLineId", l.variant_id AS "variant_id?: VariantId", l.title AS "title?",
+                  l.quantity AS "quantity?", l.unit_price AS "unit_price?"
            FROM (SELECT * FROM orders.carts WHERE id = ANY($1)
-                 UNION ALL SELECT * FROM orders.carts WHERE token_hash = ANY($2)) AS found"#,
+                 UNION ALL SELECT * FROM orders.carts WHERE token_hash = ANY($2)) AS c
+           LEFT JOIN orders.cart_lines l ON l.cart_id = c.id
+           ORDER BY c.id, l.added_at, l.id"#,
         ids,
         token_hashes,
     )
     .fetch_all(connection)
-    .await
+    .await?;
+    let mut found: Vec<(CartRow, Vec<LineRow>)> = Vec::with_capacity(ids.len() + token_hashes.len());
+    for row in rows {
+        if found.last().is_none_or(|(cart, _)| cart.id != row.id) {
+            let cart = CartRow {
+                id: row.id,
+                currency: row.currency,
+                version: row.version,
+                order_id: row.order_id,
+                completed_at: row.completed_at,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                expires_at: row.expires_at,
+                token_hash: row.token_hash,
+                user_id: row.user_id,
+            };
+            found.push((cart, Vec::new()));
+        }
+        let line = (row.line_id, row.variant_id, row.title, row.quantity, row.unit_price);
+        if let (Some((_, lines)), (Some(id), Some(variant_id), Some(title), Some(quantity), Some(unit_price))) =
+            (found.last_mut(), line)
+            && lines.iter().all(|line: &LineRow| line.id != id)
+        {
+            lines.push(LineRow { id, variant_id, title, quantity, unit_price });
+        }
+    }
+    Ok(found)
 }
 
 /// Says of a cart that was ordered whether its purchase is still under way.
@@ -222,7 +252,7 @@ pub(crate) async fn of_account(parts: &Parts, user: UserId) -> Result<CartId, Er
     // Nobody is told its secret: it is opened by whoever is signed in.
     sqlx::query!(
         "INSERT INTO orders.carts (id, token_hash, user_id, created_at, updated_at, expires_at)
-         VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (user_id) WHERE completed_at IS NULL DO NOTHING",
+         VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (open_for) DO NOTHING",
         parts.sources.id::<Cart>().uuid(),
         parts.sources.secret().hash(),
         user.uuid(),
@@ -290,38 +320,11 @@ pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Err
     .await?)
 }
 
-/// The lines of these carts, each cart's in the order they were put in.
-pub(crate) async fn lines_of_all(
-    connection: &mut PgConnection,
-    carts: &[CartId],
-) -> Result<HashMap<CartId, Vec<LineRow>>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT cart_id AS "cart_id: CartId", id AS "id: CartLineId", variant_id AS "variant_id: VariantId", title,
-                  quantity, unit_price
-           FROM orders.cart_lines WHERE cart_id = ANY($1) ORDER BY added_at, id"#,
-        &uuids(carts),
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut lines: HashMap<CartId, Vec<LineRow>> = HashMap::with_capacity(carts.len());
-    for row in rows {
-        let line = LineRow {
-            id: row.id,
-            variant_id: row.variant_id,
-            title: row.title,
-            quantity: row.quantity,
-            unit_price: row.unit_price,
-        };
-        lines.entry(row.cart_id).or_default().push(line);
-    }
-    Ok(lines)
-}
-
 /// What the catalogue and the inventory say of these lines now.
 pub(crate) async fn offers(
     parts: &Parts,
     lines: &[LineRow],
-) -> Result<(HashMap<VariantId, Offer>, Stock), Error> {
+) -> Result<(HashMap<VariantId, Arc<Offer>>, Stock), Error> {
     let variants: Vec<VariantId> = lines.iter().map(|line| line.variant_id).collect();
     let offers = parts.catalog.offers(&variants).await?;
     let stock = parts.inventory.available(&variants).await?;
@@ -359,7 +362,7 @@ async fn present(parts: &Parts, row: &CartRow, lines: Vec<LineRow>) -> Result<Ca
         let total = unit_price.checked_mul(line.quantity.into()).ok_or(Error::TotalTooLarge)?;
         subtotal = subtotal.and_then(|sum| sum.checked_add(total));
         shown.push(CartLine {
-            notes: if open { notes(place, &line, offer, available) } else { Vec::new() },
+            notes: if open { notes(place, &line, offer.map(Arc::as_ref), available) } else { Vec::new() },
             id: line.id,
             variant_id: line.variant_id,
             title: line.title,

@@ -1,5 +1,7 @@
 //! Putting things into a cart and taking them out.
 
+use std::sync::Arc;
+
 use catalog::{Offer, VariantId};
 use identity::{Actor, UserId};
 use inventory::Shortage;
@@ -167,7 +169,7 @@ pub(crate) async fn remove(
     cart::show(parts, actor, id).await
 }
 
-async fn offer(parts: &Parts, variant: VariantId) -> Result<Offer, Error> {
+async fn offer(parts: &Parts, variant: VariantId) -> Result<Arc<Offer>, Error> {
     parts.catalog.offers(&[variant]).await?.pop().ok_or(Error::ItemUnavailable(variant))
 }
 

@@ -85,10 +85,8 @@ async fn carry_on(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
     let charge =
         Charge { id: *payment, order: purchase.order.id.uuid(), amount: purchase.order.total, token };
     match parts.payments.charge(charge).await?.state {
-        PaymentState::Succeeded => {
-            parts.inventory.sell(reservation).await?;
-            Ok(End::paid())
-        }
+        // The stock has no end to its hold: it is sold once the order is paid, by whoever hears of that.
+        PaymentState::Succeeded => Ok(End::paid()),
         PaymentState::Declined(code) => match purchase.hold_expires_at {
             Some(until) if until > parts.sources.now() => {
                 parts.inventory.extend(reservation, Some(until)).await?;

@@ -139,35 +139,6 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &Claim<'_>, now: OffsetDateTime) -
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Claims keys for orders, sorted by their scope; says for which orders that went well.
-pub(crate) async fn claim_all(
-    tx: &mut Tx,
-    claims: &[Claim<'_>],
-    now: OffsetDateTime,
-) -> Result<HashSet<OrderId>, sqlx::Error> {
-    let scopes: Vec<_> = claims.iter().map(|claim| claim.scope).collect();
-    let keys: Vec<_> = claims.iter().map(|claim| claim.key.as_str().to_owned()).collect();
-    let fingerprints: Vec<_> = claims.iter().map(|claim| claim.fingerprint.to_vec()).collect();
-    let orders: Vec<_> = claims.iter().map(|claim| claim.order.map(|(order, _)| order.uuid())).collect();
-    let versions: Vec<_> = claims.iter().map(|claim| claim.order.map(|(_, version)| version)).collect();
-    let claimed = sqlx::query_scalar!(
-        r#"INSERT INTO orders.idempotency_keys (scope, key, fingerprint, order_id, version, created_at)
-           SELECT scope, key, fingerprint, order_id, version, $6
-           FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::int[])
-               AS claim (scope, key, fingerprint, order_id, version)
-           ON CONFLICT DO NOTHING RETURNING order_id AS "order_id!: OrderId""#,
-        &scopes,
-        &keys,
-        &fingerprints,
-        &orders as &[Option<Uuid>],
-        &versions as &[Option<i32>],
-        now,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(claimed.into_iter().collect())
-}
-
 /// Gives back keys that were claimed in the same transaction for these carts' orders.
 pub(crate) async fn unclaim(tx: &mut Tx, scopes: &[Uuid], orders: &[Uuid]) -> Result<(), sqlx::Error> {
     sqlx::query!(

@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use identity::Actor;
 use identity::events::UserDeleted;
 use inventory::events::ReservationsExpired;
+use inventory::{Inventory, ReservationId};
 use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
-use crate::{Error, OrderId, Orders, Parts, erase};
+use crate::events::OrdersMoved;
+use crate::{Error, OrderEventKind, OrderId, Orders, Parts, erase};
 
 /// Takes up orders that stand in a step past its deadline.
 pub struct Recover(pub Arc<dyn Orders>);
@@ -79,6 +81,35 @@ impl Handler for ExpireUnpaid {
                 let orders: Vec<_> = expired.reservations.iter().map(|id| OrderId::from(id.uuid())).collect();
                 self.0.expire(&orders).await?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// Has the stock follow its orders: sold with those that are paid, given back with those that were cancelled. The event
+/// stands in the transaction that moved them, so that no crash parts the two.
+pub struct SettleStock(pub Arc<dyn Inventory>);
+
+#[async_trait]
+impl Handler for SettleStock {
+    fn topics(&self) -> &'static [&'static str] {
+        &[OrdersMoved::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        let (mut sold, mut released) = (Vec::new(), Vec::new());
+        for delivery in deliveries {
+            for moved in delivery.read::<OrdersMoved>()?.into_iter().flat_map(|event| event.moves) {
+                let hold = ReservationId::from(moved.order_id.uuid());
+                match moved.kind {
+                    OrderEventKind::Paid => sold.push(hold),
+                    OrderEventKind::Cancelled => released.push(hold),
+                    _ => {}
+                }
+            }
+        }
+        if !sold.is_empty() || !released.is_empty() {
+            self.0.settle(&sold, &released).await?;
         }
         Ok(())
     }

@@ -74,10 +74,15 @@ pub(crate) async fn append(tx: &mut Tx, entries: &[Entry]) -> Result<(), sqlx::E
     )
     .execute(&mut **tx)
     .await?;
+    announce(tx, entries.iter());
+    Ok(())
+}
+
+/// Has whoever follows these orders told with the commit.
+pub(crate) fn announce<'a>(tx: &mut Tx, entries: impl Iterator<Item = &'a Entry>) {
     for entry in entries {
         tx.announce(Tag::id(entry.order_id));
     }
-    Ok(())
 }
 
 /// Writes of imported orders, or of those that grew, what they are now.

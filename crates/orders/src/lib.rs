@@ -27,6 +27,7 @@ mod state;
 mod sub_order;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,6 +205,9 @@ pub trait Orders: Send + Sync + 'static {
 
     /// Orders made by checkout, in the order of their ids, for comparison with other modules.
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error>;
+
+    /// Orders of which others have not heard yet what became of them: their stock may not have followed.
+    async fn settling_stock(&self) -> Result<HashSet<OrderId>, Error>;
 
     /// Which of these payments, each of its order if that is known, belong to an order that is paid, or on the way to it.
     async fn of_payments(&self, payments: &[(PaymentId, Option<OrderId>)]) -> Result<Vec<PaymentId>, Error>;
@@ -402,6 +406,10 @@ impl Orders for Service {
 
     async fn drain(&self) {
         self.parts.tasks.wait().await;
+    }
+
+    async fn settling_stock(&self) -> Result<HashSet<OrderId>, Error> {
+        verify::settling_stock(&self.parts).await
     }
 
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error> {

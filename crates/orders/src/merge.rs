@@ -132,7 +132,7 @@ impl Plan {
         for line in incoming {
             let mine = there.iter().find(|mine| mine.variant_id == line.variant_id);
             let available = stock.get(&line.variant_id).copied().unwrap_or(0);
-            plan.take(&line, mine, offers.get(&line.variant_id), available, &mut places);
+            plan.take(&line, mine, offers.get(&line.variant_id).map(AsRef::as_ref), available, &mut places);
         }
         Ok(plan)
     }

@@ -1,6 +1,7 @@
 //! What a cart comes to, if it can be bought as the buyer was shown it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use catalog::{Offer, ProductId, VariantId};
 use inventory::Limit;
@@ -30,7 +31,7 @@ impl Priced {
 
 /// What the catalogue and the inventory say at one moment of all that a batch wants.
 pub(crate) struct Market {
-    offers: HashMap<VariantId, Offer>,
+    offers: HashMap<VariantId, Arc<Offer>>,
     available: HashMap<VariantId, i64>,
 }
 
@@ -53,7 +54,12 @@ impl Market {
         let mut details = Vec::new();
         for (place, line) in lines.iter().enumerate() {
             let available = self.available.get(&line.variant_id).copied().unwrap_or(0);
-            details.extend(cart::notes(place, line, self.offers.get(&line.variant_id), available));
+            details.extend(cart::notes(
+                place,
+                line,
+                self.offers.get(&line.variant_id).map(Arc::as_ref),
+                available,
+            ));
         }
         if !details.is_empty() {
             return Err(Error::Changed(changed(details)));

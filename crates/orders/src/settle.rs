@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::completion::moved;
 use crate::events::{OrderMoved, OrdersMoved};
 use crate::journal::{self, Entry, Facts};
-use crate::{Error, Failure, Order, OrderEventKind, OrderId, OrderState, sub_order};
+use crate::{Error, Failure, Order, OrderEventKind, OrderId, OrderState, SubOrder};
 
 /// Something that happens to an order, if it still is at the version before.
 pub(crate) struct Settling {
@@ -76,19 +76,14 @@ impl Work for Settle {
         // Everybody in the same order, so that two nodes never wait for each other in a circle.
         first.sort_by_key(|item| item.order.id);
         let mut tx = self.0.begin_batch().await?;
-        let moved = update(&mut tx, &first).await?;
+        let moved = write(&mut tx, &first).await?;
         let done: Vec<&Settling> = first.into_iter().filter(|item| moved.contains(&item.order.id)).collect();
         if done.is_empty() {
             return Ok(vec![false; items.len()]);
         }
         reopen_carts(&mut tx, &done, now).await?;
-        let paid: Vec<&Order> =
-            done.iter().filter(|item| item.kind == OrderEventKind::Paid).map(|item| &*item.order).collect();
-        if !paid.is_empty() {
-            sub_order::insert(&mut tx, &paid, now).await?;
-        }
         let entries: Vec<Entry> = done.iter().map(|item| item.entry()).collect();
-        journal::append(&mut tx, &entries).await?;
+        journal::announce(&mut tx, entries.iter());
         tx.publish(&OrdersMoved { moves: entries.iter().map(OrderMoved::of).collect() });
         fault::point("orders.settle.before_commit");
         tx.commit(now).await?;
@@ -110,29 +105,52 @@ fn count(done: &[&Settling]) {
     }
 }
 
-/// Moves the rows that still are where they are expected; says which.
-async fn update(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sqlx::Error> {
-    let ids: Vec<_> = items.iter().map(|item| item.order.id.uuid()).collect();
-    let versions: Vec<_> = items.iter().map(|item| item.order.version).collect();
-    let states: Vec<_> = items.iter().map(|item| item.order.status.as_str().to_owned()).collect();
-    let failures: Vec<_> = items.iter().map(|item| item.failure.as_ref().map(database::json_text)).collect();
-    let holds: Vec<_> = items.iter().map(|item| item.hold).collect();
-    let times: Vec<_> = items.iter().map(|item| item.at).collect();
+/// Moves the orders that still are where they are expected, with what the journal says of it and the parts of those that
+/// are paid, in one statement. Says which.
+async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sqlx::Error> {
+    let parts: Vec<(&Order, &SubOrder)> = items
+        .iter()
+        .filter(|item| item.kind == OrderEventKind::Paid)
+        .flat_map(|item| item.order.sub_orders.iter().map(|part| (&*item.order, part)))
+        .collect();
     let moved = sqlx::query_scalar!(
-        r#"UPDATE orders.orders o
-           SET state = s.state, version = s.version, failure = s.failure::jsonb, updated_at = s.at, deadline_at = NULL,
-               payment_token = NULL, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
-               paid_at = CASE WHEN s.state = 'paid' THEN s.at ELSE o.paid_at END
-           FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-               AS s (id, version, state, failure, hold, at)
-           WHERE o.id = s.id AND o.version = s.version - 1
-           RETURNING o.id AS "id: OrderId""#,
-        &ids,
-        &versions,
-        &states,
-        &failures as &[Option<String>],
-        &holds as &[Option<OffsetDateTime>],
-        &times,
+        r#"WITH wanted AS (
+               SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                                    $7::timestamptz[], $8::text[])
+                   AS s (id, version, kind, state, failure, hold, at, facts)
+           ), moved AS (
+               UPDATE orders.orders o
+               SET state = s.state, version = s.version, failure = s.failure::jsonb, updated_at = s.at, deadline_at = NULL,
+                   payment_token = NULL, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
+                   paid_at = CASE WHEN s.state = 'paid' THEN s.at ELSE o.paid_at END
+               FROM wanted s WHERE o.id = ANY($1) AND o.id = s.id AND o.version = s.version - 1
+               RETURNING o.id
+           ), events AS (
+               INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
+               SELECT s.id, version, kind, state, facts::jsonb, at FROM wanted s JOIN moved USING (id)
+           ), parts AS (
+               INSERT INTO orders.sub_orders (order_id, store_id, state, currency, total, placed_at, updated_at)
+               SELECT id, store_id, 'paid', currency, total, placed_at, at
+               FROM unnest($9::uuid[], $10::uuid[], $11::text[], $12::bigint[], $13::timestamptz[], $14::timestamptz[])
+                   AS part (id, store_id, currency, total, placed_at, at)
+               WHERE id IN (SELECT id FROM moved)
+           )
+           SELECT id AS "id!: OrderId" FROM moved"#,
+        &items.iter().map(|item| item.order.id.uuid()).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.order.version).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.kind.as_str()).collect::<Vec<_>>() as &[&str],
+        &items.iter().map(|item| item.order.status.as_str()).collect::<Vec<_>>() as &[&str],
+        &items.iter().map(|item| item.failure.as_ref().map(database::json_text)).collect::<Vec<_>>()
+            as &[Option<String>],
+        &items.iter().map(|item| item.hold).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
+        &items.iter().map(|item| item.at).collect::<Vec<_>>(),
+        &items.iter().map(|item| database::json_text(&item.entry().facts)).collect::<Vec<_>>(),
+        &parts.iter().map(|(order, _)| order.id.uuid()).collect::<Vec<_>>(),
+        &parts.iter().map(|(_, part)| part.store_id.uuid()).collect::<Vec<_>>(),
+        &parts.iter().map(|(_, part)| part.total.currency.code()).collect::<Vec<_>>() as &[&str],
+        &parts.iter().map(|(_, part)| part.total.amount).collect::<Vec<_>>(),
+        &parts.iter().map(|(order, _)| order.placed_at).collect::<Vec<_>>(),
+        &parts.iter().map(|(order, _)| order.paid_at.unwrap_or(order.placed_at)).collect::<Vec<_>>(),
     )
     .fetch_all(&mut **tx)
     .await?;

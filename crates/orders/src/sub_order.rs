@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use catalog::StoreId;
 use platform::id::uuids;
-use platform::{Currency, Money, Tx};
+use platform::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{Error, Order, OrderId, OrderState};
@@ -37,36 +36,6 @@ pub(crate) fn split(order: &Order) -> Vec<SubOrder> {
             total: Money::new(total, order.total.currency),
         })
         .collect()
-}
-
-/// Writes the parts of these orders.
-pub(crate) async fn insert(tx: &mut Tx, orders: &[&Order], now: OffsetDateTime) -> Result<(), sqlx::Error> {
-    let (mut ids, mut stores, mut currencies, mut totals, mut placed) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for order in orders {
-        for part in &order.sub_orders {
-            ids.push(order.id.uuid());
-            stores.push(part.store_id.uuid());
-            currencies.push(part.total.currency.code().to_owned());
-            totals.push(part.total.amount);
-            placed.push(order.placed_at);
-        }
-    }
-    sqlx::query!(
-        "INSERT INTO orders.sub_orders (order_id, store_id, state, currency, total, placed_at, updated_at)
-         SELECT order_id, store_id, 'paid', currency, total, placed_at, $6
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[])
-             AS part (order_id, store_id, currency, total, placed_at)",
-        &ids,
-        &stores,
-        &currencies,
-        &totals,
-        &placed,
-        now,
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 /// The parts of these orders.

@@ -1,13 +1,14 @@
 //! The invariants that no constraint holds, and what other modules' books are compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use catalog::StoreId;
 use payments::PaymentId;
 use platform::id::uuids;
-use platform::{Currency, Money, Violation};
+use platform::{Currency, Money, Violation, outbox};
 use time::OffsetDateTime;
 
+use crate::events::OrdersMoved;
 use crate::journal::{self, Rebuilt};
 use crate::order::{self, StoredLine};
 use crate::sub_order::{self, SubOrder};
@@ -100,6 +101,11 @@ pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderI
     )
     .fetch_all(parts.database.pool())
     .await?)
+}
+
+pub(crate) async fn settling_stock(parts: &Parts) -> Result<HashSet<OrderId>, Error> {
+    let waiting = outbox::waiting::<OrdersMoved>(&parts.database).await?;
+    Ok(waiting.into_iter().flat_map(|event| event.moves).map(|moved| moved.order_id).collect())
 }
 
 pub(crate) async fn violations(parts: &Parts) -> Result<Vec<Violation>, Error> {
@@ -227,6 +233,17 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
             "lines, events or sub-orders of an order that is not there",
         )
     }));
+    let unknown = sqlx::query_scalar!(
+        "SELECT o.id FROM orders.orders o WHERE o.customer_id IS NOT NULL
+             AND NOT EXISTS (SELECT FROM orders.customers c WHERE c.id = o.customer_id) ORDER BY o.id"
+    )
+    .fetch_all(parts.database.pool())
+    .await?;
+    violations.extend(
+        unknown
+            .into_iter()
+            .map(|id| Violation::new("orders/has_its_customer", id, "its customer is not there")),
+    );
     Ok(violations)
 }
 

@@ -16,7 +16,8 @@ use platform::batch::{Batch, Settings};
 use platform::{Database, Id, Sources, Violation};
 use uuid::Uuid;
 
-use payment::Record;
+use payment::Charging;
+use provider::{Asked, Provider};
 
 pub use error::{DeclineCode, Error};
 pub use payment::{Charge, Payment, PaymentState};
@@ -54,16 +55,18 @@ pub trait Payments: Send + Sync + 'static {
 
 /// The payments in this process, by way of the sandbox provider.
 pub fn service(database: Database, sources: Sources) -> Arc<dyn Payments> {
-    let provider = Box::new(sandbox::Sandbox::new(database.clone(), sources.clone()));
-    let records = Batch::open(Record(database.clone()), Settings::named("payments.record"));
-    Arc::new(Service { database, sources, provider, records })
+    let provider: Arc<dyn Provider> = Arc::new(sandbox::Sandbox(database.clone()));
+    let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
+    let charges = Batch::open(charging, Settings::named("payments.charge"));
+    Arc::new(Service { database, sources, provider, charges })
 }
 
-pub(crate) struct Service {
-    pub(crate) database: Database,
-    pub(crate) sources: Sources,
-    pub(crate) provider: Box<dyn provider::Provider>,
-    pub(crate) records: Batch<Record>,
+struct Service {
+    database: Database,
+    sources: Sources,
+    provider: Arc<dyn Provider>,
+    /// Where all whose money is asked for meet.
+    charges: Batch<Charging>,
 }
 
 #[async_trait]
@@ -73,7 +76,9 @@ impl Payments for Service {
     }
 
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {
-        payment::charge(self, charge).await
+        let Charge { id, order, amount, token } = charge;
+        let asked = Asked { id, order, amount, token: token.clone(), at: self.sources.now() };
+        self.charges.call_in_turn(asked).await?
     }
 
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {

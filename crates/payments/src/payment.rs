@@ -1,6 +1,7 @@
 //! A payment's life: created, then succeeded or declined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use platform::batch::Work;
@@ -9,8 +10,8 @@ use platform::{Currency, Database, Money, fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::provider::PaymentToken;
-use crate::{DeclineCode, Error, PaymentId, Service};
+use crate::provider::{Asked, PaymentToken, Provider, Said};
+use crate::{DeclineCode, Error, PaymentId};
 
 /// Where a payment is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,64 +71,74 @@ pub struct Payment {
     pub reference: Option<String>,
 }
 
-/// Asks the provider, then writes down what it said. The payment's id is its idempotency key and stands in the order
-/// before anybody is asked: a crash in between loses nothing, since asking again gives the same answer.
-pub(crate) async fn charge(service: &Service, charge: Charge<'_>) -> Result<Payment, Error> {
-    let said = service.provider.charge(charge.id, charge.amount, charge.token).await?;
-    fault::point("payments.charged");
-    let payment = Payment {
-        id: charge.id,
-        order: Some(charge.order),
-        provider: service.provider.name().to_owned(),
-        amount: charge.amount,
-        state: said.declined.map_or(PaymentState::Succeeded, PaymentState::Declined),
-        reference: Some(said.reference),
-    };
-    service.records.call_in_turn((payment.clone(), service.sources.now())).await?;
-    fault::point("payments.recorded");
-    Ok(payment)
+/// Asks the provider and writes down what it said, many payments at a time: the queue "payments.charge". A payment's id
+/// is its idempotency key and stands in the order before anybody is asked: a crash in between loses nothing, since asking
+/// again gives the same answer.
+pub(crate) struct Charging {
+    pub(crate) database: Database,
+    pub(crate) provider: Arc<dyn Provider>,
 }
 
-/// Writes down what providers said, many payments in one transaction: the queue "payments.record".
-pub(crate) struct Record(pub(crate) Database);
-
 #[async_trait]
-impl Work for Record {
-    type Item = (Payment, OffsetDateTime);
-    type Answer = ();
+impl Work for Charging {
+    type Item = Asked;
+    type Answer = Result<Payment, Error>;
 
-    async fn serve(&self, items: &[Self::Item]) -> Result<Vec<()>, sqlx::Error> {
-        // Two who asked for the same payment were told the same.
-        let mut seen = HashSet::with_capacity(items.len());
-        let mut payments: Vec<&Self::Item> =
-            items.iter().filter(|(payment, _)| seen.insert(payment.id)).collect();
-        payments.sort_by_key(|(payment, _)| payment.id);
-        sqlx::query!(
-            "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, provider_reference, decline_code,
-                 created_at, updated_at)
-             SELECT id, order_id, provider, amount, currency, state, reference, decline_code, at, at
-             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                 $9::timestamptz[]) AS p (id, order_id, provider, amount, currency, state, reference, decline_code, at)
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, provider_reference = excluded.provider_reference,
-                 decline_code = excluded.decline_code, updated_at = excluded.updated_at
-             WHERE payments.state = 'created'",
-            &payments.iter().map(|(payment, _)| payment.id.uuid()).collect::<Vec<_>>(),
-            &payments.iter().map(|(payment, _)| payment.order).collect::<Vec<_>>() as &[Option<Uuid>],
-            &payments.iter().map(|(payment, _)| payment.provider.clone()).collect::<Vec<_>>(),
-            &payments.iter().map(|(payment, _)| payment.amount.amount).collect::<Vec<_>>(),
-            &payments.iter().map(|(payment, _)| payment.amount.currency.code().to_owned()).collect::<Vec<_>>(),
-            &payments.iter().map(|(payment, _)| payment.state.as_str().to_owned()).collect::<Vec<_>>(),
-            &payments.iter().map(|(payment, _)| payment.reference.clone()).collect::<Vec<_>>() as &[Option<String>],
-            &payments
-                .iter()
-                .map(|(payment, _)| payment.state.decline_code().map(ToOwned::to_owned))
-                .collect::<Vec<_>>() as &[Option<String>],
-            &payments.iter().map(|(_, at)| *at).collect::<Vec<_>>(),
-        )
-        .execute(self.0.pool())
-        .await?;
-        Ok(vec![(); items.len()])
+    async fn serve(&self, asked: &[Asked]) -> Result<Vec<Self::Answer>, sqlx::Error> {
+        let said = self.provider.charge(asked).await?;
+        fault::point("payments.charged");
+        let payment = |asked: &Asked, said: Said| Payment {
+            id: asked.id,
+            order: Some(asked.order),
+            provider: self.provider.name().to_owned(),
+            amount: asked.amount,
+            state: said.declined.map_or(PaymentState::Succeeded, PaymentState::Declined),
+            reference: Some(said.reference),
+        };
+        let answers: Vec<Self::Answer> =
+            asked.iter().zip(said).map(|(asked, said)| Ok(payment(asked, said?))).collect();
+        let told =
+            answers.iter().zip(asked).filter_map(|(answer, asked)| Some((answer.as_ref().ok()?, asked.at)));
+        record(&self.database, told).await?;
+        fault::point("payments.recorded");
+        Ok(answers)
     }
+}
+
+/// Writes down what the provider said.
+async fn record<'a>(
+    database: &Database,
+    told: impl Iterator<Item = (&'a Payment, OffsetDateTime)>,
+) -> Result<(), sqlx::Error> {
+    let mut payments: Vec<_> = told.collect();
+    // Two who asked for the same payment were told the same.
+    payments.sort_by_key(|(payment, _)| payment.id);
+    payments.dedup_by_key(|(payment, _)| payment.id);
+    if payments.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, provider_reference, decline_code,
+             created_at, updated_at)
+         SELECT id, order_id, provider, amount, currency, state, reference, decline_code, at, at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+             $9::timestamptz[]) AS p (id, order_id, provider, amount, currency, state, reference, decline_code, at)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, provider_reference = excluded.provider_reference,
+             decline_code = excluded.decline_code, updated_at = excluded.updated_at
+         WHERE payments.state = 'created'",
+        &payments.iter().map(|(payment, _)| payment.id.uuid()).collect::<Vec<_>>(),
+        &payments.iter().map(|(payment, _)| payment.order).collect::<Vec<_>>() as &[Option<Uuid>],
+        &payments.iter().map(|(payment, _)| payment.provider.as_str()).collect::<Vec<_>>() as &[&str],
+        &payments.iter().map(|(payment, _)| payment.amount.amount).collect::<Vec<_>>(),
+        &payments.iter().map(|(payment, _)| payment.amount.currency.code()).collect::<Vec<_>>() as &[&str],
+        &payments.iter().map(|(payment, _)| payment.state.as_str()).collect::<Vec<_>>() as &[&str],
+        &payments.iter().map(|(payment, _)| payment.reference.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &payments.iter().map(|(payment, _)| payment.state.decline_code()).collect::<Vec<_>>() as &[Option<&str>],
+        &payments.iter().map(|(_, at)| *at).collect::<Vec<_>>(),
+    )
+    .execute(database.pool())
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn find(

@@ -5,6 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use platform::Money;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{DeclineCode, Error, PaymentId};
 
@@ -37,6 +39,21 @@ impl fmt::Debug for PaymentToken {
     }
 }
 
+/// What the provider is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The payment's id.
+    pub(crate) id: PaymentId,
+    /// What it is for: the order's id.
+    pub(crate) order: Uuid,
+    /// How much.
+    pub(crate) amount: Money,
+    /// Of which means of payment.
+    pub(crate) token: PaymentToken,
+    /// When.
+    pub(crate) at: OffsetDateTime,
+}
+
 /// What the provider said.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
@@ -54,6 +71,7 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// Checks the form of a token, without asking anybody.
     fn check(&self, token: &PaymentToken) -> Result<(), Error>;
 
-    /// Charges once per payment, whose id is its idempotency key, however often it is asked.
-    async fn charge(&self, id: PaymentId, amount: Money, token: &PaymentToken) -> Result<Said, Error>;
+    /// Charges each payment once, however often it is asked: the payment's id is its idempotency key. Answers each at its
+    /// place. After a failure of them all it is not known which were charged; asking again tells.
+    async fn charge(&self, asked: &[Asked]) -> Result<Vec<Result<Said, Error>>, sqlx::Error>;
 }

@@ -9,17 +9,23 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres};
 use time::OffsetDateTime;
 
-use crate::changes::{Changes, Tag};
+use crate::changes::{CHANNEL, Changes, Tag};
 use crate::{Id, audit, outbox};
 
 /// What Souk asks of each of its sessions.
-const SESSION: [(&str, &str); 3] = [
+const SESSION: [(&str, &str); 4] = [
     // That a schema exists already is no news.
     ("client_min_messages", "warning"),
     // Whoever holds a row for longer than this has a fault; the rest must not queue up behind it.
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
+    // The cores are busy with other requests, and starting workers costs more than most of our statements.
+    ("max_parallel_workers_per_gather", "0"),
 ];
+
+/// How a batch begins: one round trip.
+const BEGIN_BATCH: &str =
+    "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// A node's access to PostgreSQL.
 #[derive(Clone)]
@@ -78,13 +84,14 @@ impl Database {
         }
     }
 
-    /// Opens a transaction that serves a batch: PostgreSQL looks each row up by an index. Its plans are made once and
-    /// kept, also when the table was nearly empty then and reading all of it looked cheap.
+    /// Opens a transaction that serves a batch: PostgreSQL makes its plans once and keeps them, and they look each row up
+    /// by an index, also when the table was nearly empty then and reading all of it looked cheap. A join of a table with
+    /// the rows of a batch says `id = ANY($1)` besides: else that index may be read from end to end.
     ///
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_batch(&self) -> Result<Tx, sqlx::Error> {
-        Ok(self.opened(self.pool.begin_with("BEGIN; SET LOCAL enable_seqscan = off").await?))
+        Ok(self.opened(self.pool.begin_with(BEGIN_BATCH).await?))
     }
 
     /// Opens a transaction that can change the rows of one tenant alone: it runs in the role `souk_tenant`, which
@@ -151,12 +158,10 @@ impl Tx {
 
     async fn commit_and_tell(mut self, now: OffsetDateTime) -> Result<(), sqlx::Error> {
         audit::insert(&mut self.inner, &self.audited, now).await?;
-        if !self.events.is_empty() {
-            outbox::insert(&mut self.inner, &self.events, now).await?;
-        }
         let events = !self.events.is_empty();
         if events || !self.touched.is_empty() || !self.announced.is_empty() {
-            self.changes.tell(&mut self.inner, &self.touched, &self.announced, events).await?;
+            let news = self.changes.news(&self.touched, &self.announced, events);
+            outbox::insert_and_notify(&mut self.inner, &self.events, now, CHANNEL, &news).await?;
         }
         let committed = self.inner.commit().await;
         // Also after a failure: the commit may have happened, and forgetting too much is harmless.

@@ -30,32 +30,53 @@ pub trait Event: Serialize + DeserializeOwned {
 /// An event that is not written yet.
 pub(crate) struct Draft {
     topic: &'static str,
-    payload: serde_json::Value,
+    payload: String,
 }
 
 impl Draft {
     pub(crate) fn of<E: Event>(event: &E) -> Self {
-        Self { topic: E::TOPIC, payload: crate::database::json(event) }
+        Self { topic: E::TOPIC, payload: crate::database::json_text(event) }
     }
 }
 
-pub(crate) async fn insert(
+/// Writes events, and sends news to the nodes that listen on `channel`, both with the commit.
+pub(crate) async fn insert_and_notify(
     connection: &mut PgConnection,
     drafts: &[Draft],
     now: OffsetDateTime,
+    channel: &str,
+    news: &[String],
 ) -> Result<(), sqlx::Error> {
-    let topics: Vec<String> = drafts.iter().map(|draft| draft.topic.to_owned()).collect();
-    let payloads: Vec<serde_json::Value> = drafts.iter().map(|draft| draft.payload.clone()).collect();
+    let topics: Vec<&str> = drafts.iter().map(|draft| draft.topic).collect();
+    let payloads: Vec<&str> = drafts.iter().map(|draft| draft.payload.as_str()).collect();
     sqlx::query!(
-        "INSERT INTO platform.outbox (topic, payload, created_at, due_at)
-         SELECT topic, payload, $3, $3 FROM unnest($1::text[], $2::jsonb[]) AS draft (topic, payload)",
-        &topics,
-        &payloads,
+        "WITH published AS (
+             INSERT INTO platform.outbox (topic, payload, created_at, due_at)
+             SELECT topic, payload::jsonb, $3, $3 FROM unnest($1::text[], $2::text[]) AS draft (topic, payload))
+         SELECT pg_notify($4, payload) FROM unnest($5::text[]) AS payload",
+        &topics as &[&str],
+        &payloads as &[&str],
         now,
+        channel,
+        news,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Events of this kind that have not been taken yet.
+///
+/// # Errors
+/// When the database fails, or one of them is an `E` by name but not by content.
+pub async fn waiting<E: Event>(database: &Database) -> Result<Vec<E>, sqlx::Error> {
+    let payloads =
+        sqlx::query_scalar!("SELECT payload FROM platform.outbox WHERE topic = $1 ORDER BY id", E::TOPIC)
+            .fetch_all(database.pool())
+            .await?;
+    let read =
+        |payload| serde_json::from_value(payload).map_err(|error| sqlx::Error::Decode(Box::new(error)));
+    payloads.into_iter().map(read).collect()
 }
 
 /// An event on its way to a handler.

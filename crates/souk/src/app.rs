@@ -126,6 +126,7 @@ impl App {
             Arc::new(identity::jobs::PrepareMails(self.identity.clone())),
             Arc::new(orders::jobs::ForgetBuyers(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::ExpireUnpaid(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::SettleStock(Arc::clone(&self.inventory))),
             Arc::new(notifications::jobs::QueueMails(Arc::clone(&self.mails))),
         ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)

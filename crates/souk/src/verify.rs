@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use inventory::{ReservationId, ReservationState};
-use orders::{OrderState, Settlement};
+use orders::{OrderId, OrderState, Settlement};
 use payments::PaymentState;
 use platform::{Violation, outbox};
 
@@ -43,8 +43,10 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     violations.extend(app.payments.verify().await?);
     violations.extend(app.orders.verify().await?);
     violations.extend(outbox::undelivered(&app.database).await?);
-    violations.extend(orders_agree(app).await?);
-    violations.extend(holds_belong(app).await?);
+    // Looked at first: what comes later, the second look finds settled.
+    let settling = app.orders.settling_stock().await?;
+    violations.extend(orders_agree(app, &settling).await?);
+    violations.extend(holds_belong(app, &settling).await?);
     violations.extend(charges_belong(app).await?);
     violations.extend(catalogue_agrees(app).await?);
     violations.extend(teams_belong(app).await?);
@@ -128,8 +130,8 @@ async fn stock_belongs(app: &App) -> anyhow::Result<Vec<Violation>> {
     }
 }
 
-/// Every paid order has its payment and its sale, and no other has.
-async fn orders_agree(app: &App) -> anyhow::Result<Vec<Violation>> {
+/// Every paid order has its payment and its sale, and no other has; the sale may still be on its way.
+async fn orders_agree(app: &App, settling: &HashSet<OrderId>) -> anyhow::Result<Vec<Violation>> {
     let mut violations = Vec::new();
     let mut after = None;
     loop {
@@ -143,7 +145,9 @@ async fn orders_agree(app: &App) -> anyhow::Result<Vec<Violation>> {
         for (order, hold) in orders.iter().zip(&holds) {
             let payment = order.payment_id.and_then(|id| payments.get(&id));
             violations.extend(payment_agrees(order, payment));
-            violations.extend(stock_agrees(order, states.get(hold).copied()));
+            if !settling.contains(&order.order_id) {
+                violations.extend(stock_agrees(order, states.get(hold).copied()));
+            }
         }
     }
 }
@@ -180,16 +184,16 @@ fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<V
 }
 
 /// Every held reservation belongs to an order that is still to be settled.
-async fn holds_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
+async fn holds_belong(app: &App, settling: &HashSet<OrderId>) -> anyhow::Result<Vec<Violation>> {
     let mut violations = Vec::new();
     let mut after = None;
     loop {
         let held = app.inventory.held(after, BATCH).await?;
         let Some(last) = held.last() else { return Ok(violations) };
         after = Some(*last);
-        let ids: Vec<_> = held.iter().map(|id| orders::OrderId::from(id.uuid())).collect();
+        let ids: Vec<_> = held.iter().map(|id| OrderId::from(id.uuid())).collect();
         let open: HashSet<_> = app.orders.open(&ids).await?.into_iter().collect();
-        violations.extend(ids.iter().filter(|id| !open.contains(id)).map(|id| {
+        violations.extend(ids.iter().filter(|id| !open.contains(id) && !settling.contains(id)).map(|id| {
             Violation::new(
                 "inventory/hold_has_order",
                 id,
@@ -207,8 +211,7 @@ async fn charges_belong(app: &App) -> anyhow::Result<Vec<Violation>> {
         let charged = app.payments.succeeded(after, BATCH).await?;
         let Some((last, _)) = charged.last() else { return Ok(violations) };
         after = Some(*last);
-        let charged: Vec<_> =
-            charged.into_iter().map(|(id, order)| (id, order.map(orders::OrderId::from))).collect();
+        let charged: Vec<_> = charged.into_iter().map(|(id, order)| (id, order.map(OrderId::from))).collect();
         let known: HashSet<_> = app.orders.of_payments(&charged).await?.into_iter().collect();
         violations.extend(charged.iter().filter(|(id, _)| !known.contains(id)).map(|(id, _)| {
             Violation::new("payments/charge_has_order", id, "money was taken, but no order is paid with it")

@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use catalog::VariantId;
 use identity::Actor;
 use inventory::{Adjustment, Inventory, ReservationId, ReservationState, Reserve};
+use orders::jobs::SettleStock;
 use orders::{Checkout, Error, IdempotencyKey, Orders};
 use payments::{Charge, Payment, PaymentId, PaymentToken, Payments};
 use platform::Violation;
+use platform::outbox::{self, Dispatcher};
 use testkit::{NewProduct, TestApp, address};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -71,8 +73,12 @@ impl Inventory for FailingInventory {
     async fn sweep(&self) -> Result<u64, inventory::Error> {
         between_doors!(self.1, self.0.sweep())
     }
-    async fn sell(&self, id: ReservationId) -> Result<(), inventory::Error> {
-        between_doors!(self.1, self.0.sell(id))
+    async fn settle(
+        &self,
+        sold: &[ReservationId],
+        released: &[ReservationId],
+    ) -> Result<(), inventory::Error> {
+        between_doors!(self.1, self.0.settle(sold, released))
     }
     async fn release(&self, id: ReservationId) -> Result<(), inventory::Error> {
         between_doors!(self.1, self.0.release(id))
@@ -154,7 +160,7 @@ async fn purchase(test: &TestApp, variant: VariantId, token: Option<&str>) -> (A
 async fn a_crash_at_any_step_is_recovered() {
     let test = TestApp::start().await;
     let variant = test.product(NewProduct { stock: 100, ..NewProduct::default() }).await;
-    for door in 0..6 {
+    for door in 0..4 {
         let (actor, checkout) = purchase(&test, variant, Some("tok_visa")).await;
         let failed = failing_node(&test, door).checkout(&actor, checkout.clone()).await;
         assert!(matches!(failed, Err(Error::Unfinished(_))), "door {door}: {failed:?}");
@@ -164,12 +170,58 @@ async fn a_crash_at_any_step_is_recovered() {
         assert!(answer.replayed, "door {door}");
         assert_eq!(answer.order.status, orders::OrderState::Paid, "door {door}");
     }
-    assert_eq!(test.available(variant).await, 94);
+    assert_eq!(test.available(variant).await, 96);
     let charges: i64 = sqlx::query_scalar("SELECT count(*) FROM payments.sandbox_charges")
         .fetch_one(test.app.database.pool())
         .await
         .unwrap();
-    assert_eq!(charges, 6);
+    assert_eq!(charges, 4);
+    test.finish().await;
+}
+
+/// The stock of a paid order is sold, and that of a cancelled one given back, also if the power fails around it.
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_follows_its_order_after_a_crash() {
+    let test = TestApp::start().await;
+    let variant = test.product(NewProduct { stock: 10, ..NewProduct::default() }).await;
+    let state = async |order: orders::OrderId| {
+        let hold = ReservationId::from(order.uuid());
+        test.app.inventory.states(&[hold]).await.unwrap()[&hold]
+    };
+    for door in 0..2 {
+        let (buyer, checkout) = purchase(&test, variant, Some("tok_visa")).await;
+        let paid = test.app.orders.checkout(&buyer, checkout).await.unwrap().order.id;
+        let (other, checkout) = purchase(&test, variant, None).await;
+        let unpaid = test.app.orders.checkout(&other, checkout).await.unwrap().order.id;
+        let doors = Arc::new(Doors { broken: 0, ..Doors::default() });
+        let inventory = FailingInventory(Arc::clone(&test.app.inventory), doors);
+        let failing = orders::service(
+            test.app.database.clone(),
+            test.app.sources.clone(),
+            Arc::clone(&test.app.catalog),
+            Arc::new(inventory),
+            Arc::clone(&test.app.payments),
+            Arc::clone(&test.app.waiting_room),
+            orders::Settings::default(),
+        );
+        failing.cancel(&other, unpaid).await.expect_err("the power fails before the stock is given back");
+        assert_eq!(
+            (state(paid).await, state(unpaid).await),
+            (ReservationState::Held, ReservationState::Held)
+        );
+
+        let doors = Arc::new(Doors { broken: door, ..Doors::default() });
+        let handler = SettleStock(Arc::new(FailingInventory(Arc::clone(&test.app.inventory), doors)));
+        let (database, sources) = (test.app.database.clone(), test.app.sources.clone());
+        Dispatcher::new(database, sources, vec![Arc::new(handler)]).drain().await.unwrap();
+        let backlog = outbox::backlog(&test.app.database, test.app.sources.now()).await.unwrap();
+        assert_eq!(backlog.failing, 2, "door {door}");
+        test.clock.advance(Duration::seconds(11));
+        test.run_jobs().await;
+        let states = (state(paid).await, state(unpaid).await);
+        assert_eq!(states, (ReservationState::Sold, ReservationState::Released), "door {door}");
+    }
+    assert_eq!(test.available(variant).await, 8);
     test.finish().await;
 }
 

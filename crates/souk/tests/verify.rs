@@ -107,6 +107,7 @@ async fn every_broken_invariant_is_found() {
         ("orders/journal_agrees", "UPDATE orders.sub_orders SET total = total + 1"),
         ("orders/journal_agrees", "DELETE FROM orders.sub_orders"),
         ("orders/parts_have_order", "UPDATE orders.sub_orders SET order_id = gen_random_uuid()"),
+        ("orders/has_its_customer", "UPDATE orders.orders SET customer_id = gen_random_uuid()"),
         ("orders/cart_agrees", "UPDATE orders.carts SET order_id = NULL, completed_at = NULL"),
         (
             "orders/return_lines_add_up",

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::entry::{self, Entry};
 use super::route::{Places, route};
 use super::takings::Takings;
-use super::{Answer, Command, Refusal};
+use super::{Answer, Command, Look, Refusal};
 use crate::level::{self, Levels};
 use crate::{BuyerKey, Excess, ReservationId, ReservationState, Reserve, Shortage};
 
@@ -25,10 +25,12 @@ pub(crate) struct Books {
 
 impl Books {
     /// Reads and locks what these commands are about.
-    pub(crate) async fn open(tx: &mut Tx, commands: &[Command]) -> Result<Self, sqlx::Error> {
-        let ids: BTreeSet<ReservationId> = commands.iter().map(Command::id).collect();
+    pub(crate) async fn open(tx: &mut Tx, commands: &[Command], look: Look) -> Result<Self, sqlx::Error> {
+        let passed = |command: &Command| look == Look::PastNew && matches!(command, Command::Reserve(_));
+        let ids: BTreeSet<ReservationId> =
+            commands.iter().filter(|command| !passed(command)).map(Command::id).collect();
         let ids: Vec<ReservationId> = ids.into_iter().collect();
-        let read = entry::read(tx, &ids).await?;
+        let read = if ids.is_empty() { Vec::new() } else { entry::read(tx, &ids).await? };
         let entries: HashMap<_, _> = read.into_iter().map(|entry| (entry.id, entry)).collect();
         let mut reserves: Vec<&Reserve> = Vec::new();
         for command in commands {

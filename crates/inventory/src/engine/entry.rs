@@ -213,7 +213,7 @@ pub(crate) async fn settle<'a>(
         "UPDATE inventory.reservations AS reservation
          SET state = now.state, expires_at = now.expires_at, updated_at = $5
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS now (id, state, expires_at, was)
-         WHERE reservation.id = now.id AND reservation.state = 'held'
+         WHERE reservation.id = ANY($1) AND reservation.id = now.id AND reservation.state = 'held'
            AND reservation.expires_at IS NOT DISTINCT FROM now.was",
         &ids,
         &states as &[&str],

@@ -4,8 +4,9 @@
 //! decides in memory in the order of coming, and writes the outcome with one statement per table. Nothing it does grows
 //! with the number of its commands but the length of its arrays.
 //!
-//! Reservations are read before they are known to hold still. Whatever of them is changed is changed only if it still
-//! is as it was read, and what is new must be new; otherwise another node was faster, and the batch begins anew.
+//! Reservations are read before they are known to hold still, and those to be made are first taken to be new. Whatever
+//! is changed is changed only if it still is as it was read, and what is made must be new; otherwise the batch begins
+//! anew, and reads them all.
 mod books;
 mod entry;
 mod route;
@@ -25,6 +26,8 @@ use crate::{Error, Excess, ReservationId, Reserve, Shortage};
 /// How often a batch begins anew before it gives up. Each time another node has settled one of its reservations between
 /// two statements.
 const ATTEMPTS: usize = 20;
+/// How many reservations are settled in one transaction past the queue.
+const SETTLING: usize = 512;
 /// How many reservations expire in one transaction.
 const EXPIRING: i64 = 256;
 /// How many such transactions make a round.
@@ -74,6 +77,15 @@ impl From<Refusal> for Error {
     }
 }
 
+/// Which reservations a batch reads before it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Those it settles. What it is to make is taken to be new, as it nearly always is: if it is not, making it fails.
+    PastNew,
+    /// All that its commands name.
+    Everywhere,
+}
+
 /// What a command comes to.
 pub(crate) type Answer = Result<(), Refusal>;
 
@@ -85,15 +97,16 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Carries out these commands in one transaction; nothing, if another node was faster with one of them. Gives the
-    /// reservations that expired too.
+    /// Carries out these commands in one transaction; nothing, if one of them does not find what it was taken to find:
+    /// another node was faster, or what was taken to be new is not. Gives the reservations that expired too.
     async fn attempt(
         &self,
         commands: &[Command],
+        look: Look,
     ) -> Result<Option<(Vec<Answer>, Vec<ReservationId>)>, sqlx::Error> {
         let now = self.sources.now();
         let mut tx = self.database.begin_batch().await?;
-        let mut books = Books::open(&mut tx, commands).await?;
+        let mut books = Books::open(&mut tx, commands, look).await?;
         let answers = commands.iter().map(|command| books.carry_out(command, now)).collect();
         let expired = books.expired();
         if !books.write(&mut tx, now).await? {
@@ -108,17 +121,36 @@ impl Engine {
         Ok(Some((answers, expired)))
     }
 
-    async fn carry_out(
+    /// Carries out these commands in one transaction. Gives the reservations that expired too.
+    pub(crate) async fn carry_out(
         &self,
         commands: &[Command],
     ) -> Result<(Vec<Answer>, Vec<ReservationId>), sqlx::Error> {
+        let mut look = Look::PastNew;
         for _ in 0..ATTEMPTS {
-            if let Some(done) = self.attempt(commands).await? {
+            if let Some(done) = self.attempt(commands, look).await? {
                 return Ok(done);
             }
+            look = Look::Everywhere;
             metrics::counter!("souk_reservations_anew_total").increment(1);
         }
         Err(sqlx::Error::Protocol("another node was faster each time".to_owned()))
+    }
+
+    /// Settles many reservations past the queue: nobody waits for it.
+    pub(crate) async fn settle(
+        &self,
+        sold: &[ReservationId],
+        released: &[ReservationId],
+    ) -> Result<(), Error> {
+        let sold = sold.iter().copied().map(Command::Sell);
+        let commands: Vec<Command> = sold.chain(released.iter().copied().map(Command::Release)).collect();
+        let mut refusal = None;
+        for some in commands.chunks(SETTLING) {
+            let (answers, _) = self.carry_out(some).await?;
+            refusal = refusal.or_else(|| answers.into_iter().find_map(Result::err));
+        }
+        refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
     /// One round of the sweeper: releases what is past its time. Gives how many.

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgNotification};
-use sqlx::{PgConnection, PgPool};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ use watch::Watchers;
 
 pub use watch::Watch;
 
-const CHANNEL: &str = "souk_changes";
+pub(crate) const CHANNEL: &str = "souk_changes";
 
 /// A name for something that cached data may depend on. Two names may share a tag by chance: then a
 /// touch of one forgets a little too much.
@@ -150,19 +150,9 @@ impl Changes {
         self.wake.notify_one();
     }
 
-    /// Tells the other nodes, with the commit of `connection`'s transaction, what it touched and announced.
-    pub(crate) async fn tell(
-        &self,
-        connection: &mut PgConnection,
-        touched: &[Tag],
-        announced: &[Tag],
-        events: bool,
-    ) -> Result<(), sqlx::Error> {
-        let payloads = message::payloads(self.node, touched, announced, events);
-        sqlx::query!("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload", CHANNEL, &payloads)
-            .execute(connection)
-            .await?;
-        Ok(())
+    /// What the other nodes are to hear of a transaction that touched and announced this: one payload or more.
+    pub(crate) fn news(&self, touched: &[Tag], announced: &[Tag], events: bool) -> Vec<String> {
+        message::payloads(self.node, touched, announced, events)
     }
 
     /// Listens to the other nodes until `stop`. After a lost connection everything counts as touched, and whoever
