@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use identity::Actor;
 use payments::PaymentToken;
-use platform::Email;
+use platform::{Email, fault};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep};
 
@@ -193,7 +193,9 @@ pub(crate) async fn cancel(service: &Service, actor: &Actor, id: OrderId) -> Res
         other => return Err(Error::WrongState(other)),
     };
     // Should this fail, whoever asks again has it done; and the hold ends by itself at its time.
+    fault::point("orders.cancel.settled");
     parts.inventory.release(inventory::ReservationId::from(id.uuid())).await?;
+    fault::point("orders.cancel.released");
     Ok(cancelled)
 }
 
@@ -201,6 +203,7 @@ async fn settle_cancelled(parts: &Parts, order: Order) -> Result<Order, Error> {
     let (id, kind) = (order.id, OrderEventKind::Cancelled);
     let settling = Settling::new(order, kind, None, None, None, parts.sources.now())?;
     let cancelled = Arc::clone(&settling.order);
+    fault::point("orders.cancel.before_settling");
     if parts.settling.call_in_turn(settling).await? {
         return Ok(Arc::unwrap_or_clone(cancelled));
     }

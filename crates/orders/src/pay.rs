@@ -2,6 +2,7 @@
 
 use identity::Actor;
 use payments::{Payment, PaymentToken};
+use platform::fault;
 use tokio::sync::oneshot;
 
 use crate::checkout::{answer, wait_for_rest};
@@ -43,6 +44,7 @@ pub(crate) async fn pay(
             Ok(None) => Err(Error::KeyInUse),
             Err(error) => Err(error),
         };
+        fault::point("orders.pay.ended");
         // Whoever waited may have gone away.
         let _ = ended.send(outcome);
     });
@@ -97,6 +99,8 @@ async fn begin(
     };
     journal::append(&mut tx, std::slice::from_ref(&entry)).await?;
     tx.publish(&OrdersMoved { moves: vec![OrderMoved::of(&entry)] });
+    fault::point("orders.pay.before_commit");
     tx.commit(now).await?;
+    fault::point("orders.pay.begun");
     Ok(true)
 }

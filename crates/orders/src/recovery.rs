@@ -7,6 +7,7 @@ use catalog::VariantId;
 use identity::UserId;
 use inventory::{Limit, ReservationId, ReservationState};
 use payments::{PaymentId, PaymentToken};
+use platform::fault;
 use platform::id::uuids;
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
@@ -131,7 +132,9 @@ async fn expire_overdue(parts: &Parts) -> Result<u64, Error> {
     if overdue.is_empty() {
         return Ok(0);
     }
+    fault::point("orders.expire.overdue");
     parts.inventory.sweep().await?;
+    fault::point("orders.expire.swept");
     let reservations: Vec<_> = overdue.iter().map(|id| ReservationId::from(id.uuid())).collect();
     let states = parts.inventory.states(&reservations).await?;
     let released: Vec<OrderId> = overdue
@@ -151,7 +154,9 @@ pub(crate) async fn expire(parts: &Parts, ids: &[OrderId]) -> Result<u64, Error>
     for order in orders.into_iter().filter(|order| order.status == OrderState::AwaitingPayment) {
         let failure = Some(Failure::expired());
         let settling = Settling::new(order, OrderEventKind::Expired, failure, None, None, now)?;
+        fault::point("orders.expire.before_settling");
         expired += u64::from(parts.settling.call_in_turn(settling).await?);
+        fault::point("orders.expire.settled");
     }
     Ok(expired)
 }

@@ -66,8 +66,8 @@ impl Server {
         Self::start_with(data, &[]).await
     }
 
-    /// With these variables in its environment.
-    pub(crate) async fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
+    /// Starts it without waiting until it serves.
+    pub(crate) fn launch(data: &Path, variables: &[(&str, &str)]) -> Self {
         let (port, ops_port) = (free_port(), free_port());
         let child = souk(data, &["serve", "--demo"])
             .envs(variables.iter().copied())
@@ -81,8 +81,12 @@ impl Server {
             .spawn()
             .unwrap();
         let base = format!("http://127.0.0.1:{port}");
-        let mut server =
-            Self { child, base, ops: format!("http://127.0.0.1:{ops_port}"), client: Client::new() };
+        Self { child, base, ops: format!("http://127.0.0.1:{ops_port}"), client: Client::new() }
+    }
+
+    /// With these variables in its environment.
+    pub(crate) async fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut server = Self::launch(data, variables);
         let patience = Instant::now() + Duration::from_secs(60);
         loop {
             if let Ok(answer) = server.client.get(format!("{}/readyz", server.ops)).send().await
