@@ -133,7 +133,8 @@ impl<W: Work> Batch<W> {
         answered.await.unwrap_or(Err(Error::Broken))
     }
 
-    /// Has a call served; waits for room if the queue is full. For what was begun already and is bounded elsewhere.
+    /// Has a call served; waits for room if the queue is full. For what was begun already and is bounded elsewhere. Those who
+    /// wait for room get it in the order in which they came, but the ones let in together may take it in another.
     ///
     /// # Errors
     /// See [`Error`]; never [`Error::Full`].
