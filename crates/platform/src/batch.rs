@@ -20,6 +20,9 @@ use crate::error::{Code, database_failure};
 
 /// How often a batch is tried again because another transaction got in its way.
 const ATTEMPTS: u32 = 3;
+/// How long it waits before that, times the number of the attempt. At once it would often be back before the other, who
+/// has to be woken, and get in its way again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a batch does.
 #[async_trait]
@@ -208,6 +211,7 @@ async fn serve<W: Work>(
         };
         if again < ATTEMPTS && failure.is_collision() {
             again += 1;
+            tokio::time::sleep(PAUSE * again).await;
             parts.push(part);
             continue;
         }

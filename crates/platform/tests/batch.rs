@@ -127,6 +127,12 @@ impl Stage {
         Self::new(begin, true, None, Settings::named("test")).await
     }
 
+    /// Waits until a batch stands halfway.
+    async fn stands_halfway(&mut self) {
+        let patience = Duration::from_secs(10);
+        tokio::time::timeout(patience, self.halfway.recv()).await.expect("a batch comes").unwrap();
+    }
+
     /// Has these called for, in this order.
     fn call(&self, numbers: impl IntoIterator<Item = i64>) -> Vec<JoinHandle<Outcome>> {
         let calls = numbers.into_iter().map(|number| {
@@ -143,13 +149,13 @@ impl Stage {
     /// Has these served in one batch, which stands halfway: they came while another, of 1,000, was served.
     async fn begin_together(&mut self, numbers: [i64; 3]) -> Vec<JoinHandle<Outcome>> {
         let first = self.call([1_000]);
-        self.halfway.recv().await.unwrap();
+        self.stands_halfway().await;
         let calls = self.call(numbers);
         self.go_on.send(()).unwrap();
         for call in first {
             assert_eq!(call.await.unwrap().unwrap(), 1_000);
         }
-        self.halfway.recv().await.unwrap();
+        self.stands_halfway().await;
         calls
     }
 
@@ -157,7 +163,7 @@ impl Stage {
     async fn let_go(&mut self, more: usize) {
         self.go_on.send(()).unwrap();
         for _ in 0..more {
-            self.halfway.recv().await.unwrap();
+            self.stands_halfway().await;
             self.go_on.send(()).unwrap();
         }
     }
@@ -210,7 +216,7 @@ async fn until_one_waits(cluster: &Cluster) {
     }
 }
 
-/// A batch and somebody else hold what the other wants: PostgreSQL ends the batch, and it is done once, at the second time.
+/// A batch and somebody else hold what the other wants: PostgreSQL ends the batch, and it is done once, later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_tried_again_after_a_deadlock() {
     let mut stage = Stage::halting(USUAL).await;
@@ -224,12 +230,14 @@ async fn a_batch_is_tried_again_after_a_deadlock() {
         sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     });
     until_one_waits(&stage.cluster).await;
-    stage.let_go(1).await;
+    // However often it meets the other one.
+    (0..4).for_each(|_| stage.go_on.send(()).unwrap());
     crossing.await.unwrap();
     for (call, number) in calls.into_iter().zip(1..) {
         assert_eq!(call.await.unwrap().unwrap(), number);
     }
-    assert_eq!(stage.batches(), [[1, 2, 3], [1, 2, 3]], "whole, and at the second time");
+    let tried = stage.batches();
+    assert!(tried.len() > 1 && tried.iter().all(|batch| *batch == [1, 2, 3]), "whole, and again: {tried:?}");
     assert_eq!(stage.served(5).await, [1_000, 1, 2, 3]);
     stage.end().await;
 }
@@ -247,7 +255,7 @@ async fn a_batch_is_tried_again_after_a_serialization_failure_but_not_for_ever()
                 .unwrap();
             stage.go_on.send(()).unwrap();
             if serves || time < disturbed {
-                stage.halfway.recv().await.unwrap();
+                stage.stands_halfway().await;
             }
         }
         if serves {
