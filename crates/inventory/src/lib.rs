@@ -153,6 +153,10 @@ impl Inventory for Service {
         self.carry_out(Command::Reserve(reserve)).await
     }
 
+    async fn sell(&self, id: ReservationId) -> Result<(), Error> {
+        self.carry_out(Command::Sell(id)).await
+    }
+
     async fn release(&self, id: ReservationId) -> Result<(), Error> {
         self.carry_out(Command::Release(id)).await
     }

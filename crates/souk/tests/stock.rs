@@ -137,6 +137,7 @@ async fn a_count_is_never_blind() {
     let etag = show(&test, &ada, &path).await.header("etag").to_owned();
     let basket = test.basket(teapot, 3).await;
     assert_eq!(test.check_out(&basket, "k", "tok_visa").await.status, 201);
+    test.run_jobs().await;
     assert_refused(&count(&test, &ada, &path, &etag, 12).await, 412, "inventory/changed_meanwhile");
     let read = show(&test, &ada, &path).await;
     assert_eq!(read.json["on_hand"], 7);
