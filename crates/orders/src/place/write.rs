@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use identity::UserId;
-use payments::PaymentId;
+use payments::{PaymentId, PaymentToken};
 use platform::{Tx, database, fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -139,7 +139,7 @@ async fn insert(
         &checkouts()
             .map(|checkout| checkout.billing_address.as_ref().map(database::json_text))
             .collect::<Vec<_>>() as &[Option<String>],
-        &checkouts().map(|checkout| checkout.token.as_ref().map(|token| token.as_str())).collect::<Vec<_>>()
+        &checkouts().map(|checkout| checkout.token.as_ref().map(PaymentToken::as_str)).collect::<Vec<_>>()
             as &[Option<&str>],
         &rows.iter().map(|(_, item)| item.payment.map(PaymentId::uuid)).collect::<Vec<_>>() as &[Option<Uuid>],
         &rows.iter().map(|(_, item)| item.actor.user_id().map(UserId::uuid)).collect::<Vec<_>>()
