@@ -37,7 +37,9 @@ static LOGIN: Policy = Policy::per_minute("login", 30);
 static REGISTER: Policy = Policy::per_hour("register", 40);
 /// By address: whatever has mails sent.
 static RESET: Policy = Policy::per_hour("reset", 30);
-/// By user, API key, or else address: purchases, which is where stolen cards are tried.
+/// By user, API key, or else address: purchases, which is where stolen cards are tried. Calling an order off is none: it
+/// tries no card and gives stock back, which whoever has bought too often should not be kept from; and there are no more
+/// orders to call off than were placed, each of which was counted.
 static CHECKOUT: Policy = Policy::per_minute("checkout", 30);
 /// By address: places in line, and the challenges for them.
 static JOIN: Policy = Policy::per_minute("join", 60);
@@ -246,6 +248,7 @@ mod tests {
             (Method::POST, "/api/v1/auth/password_reset/confirm", "reset"),
             (Method::POST, "/api/v1/auth/verify_email/resend", "reset"),
             (Method::POST, "/api/v1/orders/{id}/payment", "checkout"),
+            (Method::POST, "/api/v1/orders/{id}/cancel", "general"),
             (Method::POST, "/api/v1/products/{id}/waiting_room/places", "join"),
             (Method::GET, "/api/v1/orders/{id}", "general"),
             (Method::POST, "/api/v1/orders/{id}", "general"),

@@ -14,7 +14,7 @@ use platform::limits::{InProcess, Limiter, Policy, Redis, Shared};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::{Answer, NewProduct, TestApp, logged};
+use testkit::{Answer, NewProduct, TestApp, address, logged};
 
 /// What is told of the bucket that is empty first: its policy and what is left.
 fn told(answer: &Answer) -> (&str, &str) {
@@ -72,6 +72,43 @@ async fn purchases_are_counted_apart() {
     assert_eq!(basket_read.status, 200);
     test.clock.advance(time::Duration::seconds(2));
     assert_eq!(test.check_out(&basket, "k", "tok_visa").await.status, 201);
+    test.finish().await;
+}
+
+/// Who has bought too often may still call off what they placed, as often as they placed something, and so give its stock
+/// back; it takes nothing from their purchases.
+#[tokio::test(flavor = "multi_thread")]
+async fn calling_an_order_off_is_no_purchase() {
+    let test = TestApp::with_limits(Vec::new()).await;
+    let teapot = test.product(NewProduct::default()).await;
+    let mut placed = Vec::new();
+    for _ in 0..3 {
+        let opened = test.post("/api/v1/carts", &[], &json!({})).await;
+        let (cart, token) = (opened.json["id"].clone(), opened.json["token"].as_str().unwrap().to_owned());
+        let headers = [("x-cart-token", token.as_str()), ("idempotency-key", "k")];
+        let items = format!("/api/v1/carts/{}/items", cart.as_str().unwrap());
+        let item = json!({"variant_id": teapot, "quantity": 1});
+        assert_eq!(test.post(&items, &headers[..1], &item).await.status, 200);
+        let body = json!({"cart_id": cart, "email": "ada@example.com", "shipping": address()});
+        let order = test.post("/api/v1/orders", &headers, &body).await;
+        assert_eq!(order.status, 201, "{order:?}");
+        placed.push((format!("/api/v1/orders/{}/cancel", order.json["id"].as_str().unwrap()), token));
+    }
+    for _ in 0..27 {
+        assert_eq!(test.post("/api/v1/orders", &[], &json!({})).await.status, 400);
+    }
+    let refused = test.post("/api/v1/orders", &[], &json!({})).await;
+    assert_eq!(refused.code(), "request/too_many_requests");
+    for (path, token) in &placed {
+        let cancelled = test.post(path, &[("x-cart-token", token)], &json!({})).await;
+        assert_eq!((cancelled.status.as_u16(), &cancelled.json["status"]), (200, &json!("cancelled")));
+        assert!(told(&cancelled).0.starts_with("\"general\";"), "{cancelled:?}");
+    }
+    test.run_jobs().await;
+    assert_eq!(test.available(teapot).await, 10);
+    test.clock.advance(time::Duration::seconds(2));
+    assert_eq!(test.post("/api/v1/orders", &[], &json!({})).await.status, 400, "one purchase, no more");
+    assert_eq!(test.post("/api/v1/orders", &[], &json!({})).await.status, 429);
     test.finish().await;
 }
 
