@@ -65,6 +65,9 @@ pub enum Error {
     /// A product came without a variant, or with two of the same options.
     #[error("product {0} needs at least one variant, and no two with the same options")]
     BadVariants(String),
+    /// The key was used for another request.
+    #[error("this Idempotency-Key was used with another request")]
+    KeyReused,
     /// Something in the input that only the catalogue can tell.
     #[error("{message}")]
     Invalid {
@@ -107,9 +110,11 @@ impl ServiceError for Error {
             | Self::TooManyApplications(_)
             | Self::WrongState(_) => Code::Conflict,
             Self::Stale => Code::Precondition,
-            Self::WrongCurrency { .. } | Self::BadVariants(_) | Self::Invalid { .. } | Self::Cursor(_) => {
-                Code::Invalid
-            }
+            Self::WrongCurrency { .. }
+            | Self::BadVariants(_)
+            | Self::KeyReused
+            | Self::Invalid { .. }
+            | Self::Cursor(_) => Code::Invalid,
             Self::Identity(error) => error.code(),
             Self::Database(error) => platform::error::database_failure(error).0,
         }
@@ -132,6 +137,7 @@ impl ServiceError for Error {
             Self::Stale => "catalog/changed_meanwhile",
             Self::WrongCurrency { .. } => "catalog/wrong_currency",
             Self::BadVariants(_) => "catalog/bad_variants",
+            Self::KeyReused => "request/idempotency_key_reused",
             Self::Invalid { .. } => "request/invalid_value",
             Self::Cursor(_) => "request/bad_cursor",
             Self::Identity(error) => error.reason(),

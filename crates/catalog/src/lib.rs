@@ -11,9 +11,11 @@ mod category;
 mod counts;
 mod error;
 pub mod events;
+pub mod jobs;
 mod known;
 mod list;
 mod offer;
+mod once;
 mod product;
 mod put;
 mod stock;
@@ -30,7 +32,7 @@ use identity::{Actor, Identity, Permission, StoreMark};
 pub use identity::StoreId;
 use platform::{CursorRequest, Database, Id, Page, PageRequest, Slice, Slug, Sources, Tag, Violation};
 
-pub use assortment::{Assortment, NewProduct, ProductChange, VariantChange};
+pub use assortment::{Assortment, MadeProduct, NewProduct, ProductChange, VariantChange};
 pub use category::{Category, CategoryChange, CategoryEntry, CategoryNode, PutCategory};
 pub use counts::Counts;
 pub use error::Error;
@@ -196,6 +198,9 @@ pub trait Catalog: Stores + Assortment {
         sku: &str,
     ) -> Result<Vec<VariantId>, Error>;
 
+    /// Forgets what is no longer needed; returns how much.
+    async fn clean_up(&self) -> Result<u64, Error>;
+
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
@@ -332,6 +337,10 @@ impl Catalog for Service {
     ) -> Result<Vec<VariantId>, Error> {
         authorize::require(&self.database, actor, Permission::ProductsRead, store).await?;
         stock::by_sku(&self.database, store, sku).await
+    }
+
+    async fn clean_up(&self) -> Result<u64, Error> {
+        once::clean_up(&self.database, self.sources.now()).await
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

@@ -48,8 +48,8 @@ impl std::str::FromStr for ProductStatus {
     }
 }
 
-/// What stores sell.
-#[derive(Clone, Debug)]
+/// What stores sell. It is kept with an idempotency key for a day: what is added needs a default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Product {
     /// Its id.
     pub id: ProductId,
@@ -78,8 +78,10 @@ pub struct Product {
     /// Units that one buyer may have, over all their orders.
     pub purchase_limit: Option<Quantity>,
     /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When it was last changed.
+    #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Counts its changes and those of its variants. Stock is not counted as a change of the product.
     pub version: i64,
@@ -97,7 +99,7 @@ pub struct StoreRef {
 }
 
 /// A category of a product.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CategoryRef {
     /// Its id.
     pub id: CategoryId,
@@ -127,7 +129,7 @@ pub struct ProductOption {
 }
 
 /// One combination of a product's options: the thing that is sold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Variant {
     /// Its id.
     pub id: VariantId,
@@ -150,7 +152,7 @@ pub struct Variant {
 }
 
 /// The value a variant has for an option.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OptionValue {
     /// Such as `Size`.
     #[schema(example = "Size")]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use platform::{Currency, Database, Money, Slug, Sources, Tag, Tx};
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::error::stored;
@@ -39,7 +40,7 @@ pub struct PutProduct {
 }
 
 /// A variant as it shall be. Told apart by its options.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct PutVariant {
     /// The store's own number for it.
     pub sku: Option<String>,

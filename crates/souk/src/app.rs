@@ -137,6 +137,7 @@ impl App {
         vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
+            Arc::new(catalog::jobs::CleanUp(Arc::clone(&self.catalog))),
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),
             Arc::new(waiting_room::jobs::Admit(Arc::clone(&self.waiting_room))),
             Arc::new(waiting_room::jobs::CleanUp(Arc::clone(&self.waiting_room))),

@@ -1,12 +1,15 @@
 //! Products, prices and categories by those who look after them.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::sync::Arc;
+
 use catalog::ProductStatus;
 use identity::StoreRole;
 use platform::Currency;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, NewProduct, Person, TestApp};
+use tokio::task::JoinSet;
 
 const UNKNOWN: &str = "019a9c2e-5d10-7c6e-9a41-0f4b8a2d7c11";
 
@@ -36,6 +39,86 @@ async fn patch(test: &TestApp, person: Option<&Person>, path: &str, etag: &str, 
 #[track_caller]
 fn assert_refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{answer:?}");
+}
+
+async fn make(test: &TestApp, person: &Person, store: &str, key: &str, body: &Value) -> Answer {
+    let (path, headers) = (format!("/api/v1/stores/{store}/products"), [("idempotency-key", key)]);
+    test.ask(Some(person), Method::POST, &path, &headers, Some(body)).await
+}
+
+/// The titles of all products of a store, the latest first.
+async fn titles(test: &TestApp, person: &Person, store: &str) -> Vec<String> {
+    let path = format!("/api/v1/stores/{store}/admin/products");
+    let list = test.ask(Some(person), Method::GET, &path, &[], None).await;
+    let products = list.json["data"].as_array().unwrap().iter();
+    products.map(|product| product["title"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Sent again with the same key a product is made once, also by many at the same time, and answered the same for a day
+/// whatever has become of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_product_is_made_once() {
+    let test = Arc::new(TestApp::start().await);
+    let (ada, store) = test.seller("shop").await;
+    let mut racers = JoinSet::new();
+    for _ in 0..8 {
+        let (test, ada) = (Arc::clone(&test), ada.clone());
+        racers.spawn(async move { make(&test, &ada, "shop", "k", &teapot()).await });
+    }
+    let answers = racers.join_all().await;
+    let told = |answer: &Answer| {
+        (
+            answer.status,
+            answer.json.clone(),
+            answer.header("etag").to_owned(),
+            answer.header("location").to_owned(),
+        )
+    };
+    let first = answers.iter().find(|answer| answer.header("idempotent-replayed").is_empty()).unwrap();
+    assert_eq!(first.status, 201, "{first:?}");
+    assert!(answers.iter().all(|answer| told(answer) == told(first)), "{answers:?}");
+    let replayed = answers.iter().filter(|answer| answer.header("idempotent-replayed") == "true").count();
+    assert_eq!((replayed, titles(&test, &ada, "shop").await), (7, vec!["A teapot".to_owned()]));
+    let other = json!({"title": "A mug", "variants": [{"price": pounds(500)}]});
+    assert_refused(&make(&test, &ada, "shop", "k", &other).await, 422, "request/idempotency_key_reused");
+    assert_refused(&make(&test, &ada, "shop", "", &other).await, 400, "request/idempotency_key_invalid");
+
+    // It is changed and counted; the answer stays.
+    let variant = first.json["variants"][0]["id"].as_str().unwrap();
+    let stock = format!("/api/v1/stores/shop/stock/{variant}/adjustments");
+    let received = post(&test, Some(&ada), &stock, &json!({"quantity": 3, "reason": "received"})).await;
+    assert_eq!(received.status, 201, "{received:?}");
+    let change = json!({"title": "The teapot"});
+    let changed = patch(&test, Some(&ada), first.header("location"), first.header("etag"), &change).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(told(&make(&test, &ada, "shop", "k", &teapot()).await), told(first));
+    // By the store's id too, and by whoever else may make products there; but not by who may not.
+    let ben = test.member("ben", store, StoreRole::Manager).await;
+    assert_eq!(told(&make(&test, &ben, &store.to_string(), "k", &teapot()).await), told(first));
+    let (eve, _) = test.seller("other").await;
+    assert_eq!(make(&test, &eve, "shop", "k", &teapot()).await.status, 403);
+    // Another store's keys are its own.
+    let hers = make(&test, &eve, "other", "k", &teapot()).await;
+    assert_eq!((hers.status.as_u16(), hers.header("idempotent-replayed")), (201, ""));
+    assert_ne!(hers.json["id"], first.json["id"]);
+
+    // What was refused left the key free.
+    let twice = json!({"title": "A mug", "variants": [{"price": pounds(500)}, {"price": pounds(600)}]});
+    assert_refused(&make(&test, &ada, "shop", "mug", &twice).await, 422, "request/invalid_value");
+    assert_eq!(make(&test, &ada, "shop", "mug", &other).await.status, 201);
+
+    test.clock.advance(time::Duration::hours(23));
+    assert_eq!(test.app.catalog.clean_up().await.unwrap(), 0);
+    // The tokens of yesterday are good no longer.
+    let cy = test.member("cy", store, StoreRole::Manager).await;
+    assert_eq!(make(&test, &cy, "shop", "mug", &other).await.header("idempotent-replayed"), "true");
+    test.clock.advance(time::Duration::hours(2));
+    assert_eq!(test.app.catalog.clean_up().await.unwrap(), 3);
+    let dan = test.member("dan", store, StoreRole::Manager).await;
+    let anew = make(&test, &dan, "shop", "mug", &other).await;
+    assert_eq!((anew.status.as_u16(), anew.header("idempotent-replayed")), (201, ""));
+    assert_eq!(titles(&test, &dan, "shop").await, ["A mug", "A mug", "The teapot"]);
+    Arc::into_inner(test).unwrap().finish().await;
 }
 
 /// A product is made, put on sale, changed, and taken off sale; guests see it while it is on sale.

@@ -13,7 +13,8 @@ use testkit::{NewProduct, TestApp};
 use uuid::Uuid;
 
 /// The tables with a store's data, and what tells whose a row is, as a condition on `$1`, a store.
-const WALLED: [(&str, &str); 12] = [
+const WALLED: [(&str, &str); 13] = [
+    ("catalog.idempotency_keys", "store_id = $1"),
     ("catalog.product_categories", "product_id IN (SELECT id FROM catalog.products WHERE store_id = $1)"),
     ("catalog.products", "store_id = $1"),
     ("catalog.stores", "id = $1"),
@@ -136,6 +137,20 @@ async fn furnished(test: &TestApp, slug: &'static str) -> StoreId {
     let product = catalog::PutProduct { categories: vec![category], ..testkit::product(slug, pounds) };
     let product = test.put(store, product).await.product_id;
     let actor = test.actor(&owner).await;
+    let draft = catalog::NewProduct {
+        slug: None,
+        title: "A draft".to_owned(),
+        description: String::new(),
+        vendor: None,
+        tags: Vec::new(),
+        status: catalog::ProductStatus::Draft,
+        options: Vec::new(),
+        images: Vec::new(),
+        categories: Vec::new(),
+        variants: vec![testkit::variant(&[], pounds)],
+        purchase_limit: None,
+    };
+    test.app.catalog.create_product(&actor, store, draft, Some("k")).await.unwrap();
     let room = waiting_room::PutRoom {
         enabled: true,
         admissions_per_second: 50,

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use catalog::{CategoryId, Image, NewProduct, Product, ProductChange, ProductId, ProductStatus, PutVariant};
+use catalog::{
+    CategoryId, Image, MadeProduct, NewProduct, Product, ProductChange, ProductId, ProductStatus, PutVariant,
+};
 use garde::Validate;
 use platform::{Money, PageRequest, Quantity, Slice, Slug};
 use serde::Deserialize;
@@ -12,11 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::fields::{amount, one_line, picture, prose};
-use super::shared::{PRIVATE, nullable, private, slice, store_id, versioned};
+use super::shared::{PRIVATE, mark_replay, nullable, private, slice, store_id, versioned};
 use super::view::{self, ProductView};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{IfVersion, Json, Path, Query};
+use crate::extract::{IfVersion, Json, MaybeKey, Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -185,12 +187,28 @@ pub(crate) async fn shown(api: &Api, product: Product) -> Result<Response, Probl
 }
 
 /// The same, when something new came of it.
-pub(crate) async fn made(api: &Api, product: Product) -> Result<Response, Problem> {
-    let location = format!("/api/v1/stores/{}/products/{}", product.store.id, product.id);
-    let etag = format!("\"{}\"", product.version);
+pub(crate) async fn added(api: &Api, product: Product) -> Result<Response, Problem> {
+    let (location, version) = (location(&product), product.version);
     let shown = view::of_products(api, vec![product]).await?;
-    let headers = [PRIVATE, (header::LOCATION, &location), (header::ETAG, &etag)];
-    Ok((StatusCode::CREATED, headers, axum::Json(&shown[0])).into_response())
+    Ok(created(&location, version, &shown[0]))
+}
+
+/// The same, when it was made by this request or by an earlier one under its key.
+fn made(api: &Api, MadeProduct { product, replayed }: MadeProduct) -> Response {
+    let (location, version) = (location(&product), product.version);
+    let mut response = created(&location, version, &view::of_new(api, product));
+    mark_replay(&mut response, replayed);
+    response
+}
+
+fn location(product: &Product) -> String {
+    format!("/api/v1/stores/{}/products/{}", product.store.id, product.id)
+}
+
+fn created(location: &str, version: i64, product: &ProductView) -> Response {
+    let etag = format!("\"{version}\"");
+    let headers = [PRIVATE, (header::LOCATION, location), (header::ETAG, &etag)];
+    (StatusCode::CREATED, headers, axum::Json(product)).into_response()
 }
 
 /// Which of a store's products.
@@ -234,9 +252,11 @@ async fn list_own_products(
 
 /// Makes a product.
 ///
-/// A draft, unless its status says otherwise. Its stock is adjusted by itself. Needs `products:write`.
+/// A draft, unless its status says otherwise. Its stock is adjusted by itself. Sent again with the same `Idempotency-Key` it
+/// is made once and answered the same. Needs `products:write`.
 #[utoipa::path(post, path = "/api/v1/stores/{id}/products", tag = "Stores", request_body = CreateProduct,
-    params(("id" = String, Path, description = "Id or slug of the store", example = "kiln-and-kin")),
+    params(("id" = String, Path, description = "Id or slug of the store", example = "kiln-and-kin"),
+           ("Idempotency-Key" = Option<String>, Header)),
     security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 201, description = "The product; its `ETag` is the version to change it on top of", body = ProductView),
               (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
@@ -246,6 +266,7 @@ async fn create_product(
     State(api): State<Api>,
     Caller(actor): Caller,
     Path(store): Path<String>,
+    MaybeKey(key): MaybeKey,
     Json(body): Json<CreateProduct>,
 ) -> Result<Response, Problem> {
     let id = store_id(&api, &actor, &store).await?;
@@ -262,7 +283,8 @@ async fn create_product(
         variants: body.variants.into_iter().map(PutVariant::from).collect(),
         purchase_limit: body.purchase_limit,
     };
-    made(&api, api.catalog.create_product(&actor, id, new).await?).await
+    let key = key.as_ref().map(orders::IdempotencyKey::as_str);
+    Ok(made(&api, api.catalog.create_product(&actor, id, new, key).await?))
 }
 
 /// Shows a product to its store's team.

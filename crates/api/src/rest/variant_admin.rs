@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::fields::{amount, one_line, picture};
-use super::product_admin::{CreateVariant, made, shown};
+use super::product_admin::{CreateVariant, added, shown};
 use super::shared::{nullable, store_id};
 use super::view::ProductView;
 use crate::Api;
@@ -79,7 +79,7 @@ async fn add_variant(
     Json(body): Json<CreateVariant>,
 ) -> Result<Response, Problem> {
     let id = store_id(&api, &actor, &store).await?;
-    made(&api, api.catalog.add_variant(&actor, id, product, &body.into(), version).await?).await
+    added(&api, api.catalog.add_variant(&actor, id, product, &body.into(), version).await?).await
 }
 
 /// Changes a variant.

@@ -127,6 +127,11 @@ pub(crate) async fn of_products(api: &Api, products: Vec<Product>) -> Result<Vec
     Ok(shown.collect())
 }
 
+/// A product as it was made: nobody had counted any of it, and nobody stood in line for it.
+pub(crate) fn of_new(api: &Api, product: Product) -> ProductView {
+    view(&api.settings.public_url, product, &HashMap::new())
+}
+
 fn view(base: &Url, product: Product, available: &HashMap<VariantId, i64>) -> ProductView {
     ProductView {
         id: product.id,

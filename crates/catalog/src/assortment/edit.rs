@@ -7,7 +7,8 @@ use platform::id::uuids;
 use platform::{Quantity, Slug, Tag, Tx};
 use serde_json::json;
 
-use super::{LARGEST_LIMIT, MOST_VARIANTS, NewProduct, ProductChange, one};
+use super::{LARGEST_LIMIT, MOST_VARIANTS, MadeProduct, NewProduct, ProductChange, one};
+use crate::once::Once;
 use crate::product::{Product, ProductOption};
 use crate::put::{self, PutProduct, PutVariant};
 use crate::{CategoryId, Error, LISTING, ProductId, Service, StoreId};
@@ -17,9 +18,16 @@ pub(super) async fn create(
     actor: &Actor,
     store: StoreId,
     new: NewProduct,
-) -> Result<Product, Error> {
+    key: Option<&str>,
+) -> Result<MadeProduct, Error> {
     let now = service.sources.now();
+    let once = key.map(|key| Once::of(store, key, "create_product", &new));
     let mut tx = service.database.begin_within(store).await?;
+    if let Some(once) = &once
+        && let Some(product) = once.claim(&mut tx, now).await?
+    {
+        return Ok(MadeProduct { product, replayed: true });
+    }
     let currency = put::currency_of(&mut tx, store).await?;
     check(&new)?;
     let limit = check_limit(new.purchase_limit)?;
@@ -64,12 +72,15 @@ pub(super) async fn create(
     .execute(&mut *tx)
     .await?;
     let made = one(&mut tx, store, id).await?;
+    if let Some(once) = &once {
+        once.keep(&mut tx, &made).await?;
+    }
     tx.touch(LISTING);
     tx.touch(Tag::id(id));
     let facts = json!({"slug": made.slug, "status": made.status});
     tx.audit(actor.did("product.created", "product", id).in_store(store).with_facts(facts));
     tx.commit(now).await?;
-    Ok(made)
+    Ok(MadeProduct { product: made, replayed: false })
 }
 
 /// At least one variant, each with one value per option, and no two with the same.

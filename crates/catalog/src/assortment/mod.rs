@@ -5,6 +5,7 @@ mod variants;
 use async_trait::async_trait;
 use identity::{Actor, Permission};
 use platform::{Cursor, CursorRequest, Database, Money, Quantity, Slice, Slug, Tx};
+use serde::Serialize;
 
 use crate::product::{Image, Product, ProductStatus, load};
 use crate::put::PutVariant;
@@ -17,7 +18,7 @@ pub(crate) const LARGEST_LIMIT: i32 = 1_000;
 pub(crate) const MOST_VARIANTS: usize = 250;
 
 /// A product to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NewProduct {
     /// The wanted name in addresses, if not one made of the title. When another product has it, something is put
     /// behind it.
@@ -42,6 +43,15 @@ pub struct NewProduct {
     pub variants: Vec<PutVariant>,
     /// Units that one buyer may have, over all their orders, from 1 to 1,000.
     pub purchase_limit: Option<Quantity>,
+}
+
+/// The answer to a request to make a product, which may have been sent before.
+#[derive(Clone, Debug)]
+pub struct MadeProduct {
+    /// The product as it was made.
+    pub product: Product,
+    /// Whether this is a repetition.
+    pub replayed: bool,
 }
 
 /// What is to be changed of a product; what is not named stays.
@@ -99,13 +109,14 @@ pub trait Assortment: Send + Sync + 'static {
         slice: &CursorRequest,
     ) -> Result<Slice<Product>, Error>;
 
-    /// Makes a product.
+    /// Makes a product. Under a key that the store has used it is made once.
     async fn create_product(
         &self,
         actor: &Actor,
         store: StoreId,
         product: NewProduct,
-    ) -> Result<Product, Error>;
+        key: Option<&str>,
+    ) -> Result<MadeProduct, Error>;
 
     /// Changes a product, on top of the version that was read.
     async fn change_product(
@@ -174,9 +185,10 @@ impl Assortment for Service {
         actor: &Actor,
         store: StoreId,
         product: NewProduct,
-    ) -> Result<Product, Error> {
+        key: Option<&str>,
+    ) -> Result<MadeProduct, Error> {
         authorize::require(&self.database, actor, Permission::ProductsWrite, store).await?;
-        edit::create(self, actor, store, product).await
+        edit::create(self, actor, store, product, key).await
     }
 
     async fn change_product(
