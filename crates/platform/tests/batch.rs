@@ -153,7 +153,7 @@ impl Stage {
         let calls = self.call(numbers);
         self.go_on.send(()).unwrap();
         for call in first {
-            assert_eq!(call.await.unwrap().unwrap(), 1_000);
+            assert_eq!(outcome(call).await.unwrap(), 1_000);
         }
         self.stands_halfway().await;
         calls
@@ -191,6 +191,11 @@ impl Stage {
         self.other.close().await.unwrap();
         self.cluster.stop().await.unwrap();
     }
+}
+
+/// What a call came to, which stands in no queue for ever.
+async fn outcome(call: JoinHandle<Outcome>) -> Outcome {
+    tokio::time::timeout(Duration::from_secs(20), call).await.expect("it is answered").unwrap()
 }
 
 async fn add(connection: &mut PgConnection, id: i32) {
@@ -234,7 +239,7 @@ async fn a_batch_is_tried_again_after_a_deadlock() {
     (0..4).for_each(|_| stage.go_on.send(()).unwrap());
     crossing.await.unwrap();
     for (call, number) in calls.into_iter().zip(1..) {
-        assert_eq!(call.await.unwrap().unwrap(), number);
+        assert_eq!(outcome(call).await.unwrap(), number);
     }
     let tried = stage.batches();
     assert!(tried.len() > 1 && tried.iter().all(|batch| *batch == [1, 2, 3]), "whole, and again: {tried:?}");
@@ -262,7 +267,7 @@ async fn a_batch_is_tried_again_after_a_serialization_failure_but_not_for_ever()
             stage.let_go(0).await;
         }
         for call in calls {
-            match call.await.unwrap() {
+            match outcome(call).await {
                 Ok(_) => assert!(serves),
                 // Who asks again later may have it.
                 Err(error) => assert_eq!((serves, error.code().0), (false, Code::Unavailable), "{error:?}"),
@@ -293,7 +298,7 @@ async fn a_batch_that_is_refused_is_halved_and_not_tried_again() {
     let calls = stage.begin_together([1, 13, 3]).await;
     stage.let_go(4).await;
     for (call, number) in calls.into_iter().zip([1, 13, 3]) {
-        match call.await.unwrap() {
+        match outcome(call).await {
             Ok(answer) => assert_eq!(answer, number),
             Err(error) => assert_eq!((number, error.code().0), (13, Code::Internal), "{error:?}"),
         }
@@ -312,7 +317,7 @@ async fn who_comes_first_is_served_first() {
     let mut stage = Stage::new(USUAL, false, Some(5), settings).await;
     let mut refused = Vec::new();
     for (call, number) in stage.call(0..CALLS).into_iter().zip(0..) {
-        match call.await.unwrap() {
+        match outcome(call).await {
             Ok(answer) => assert_eq!(answer, number),
             Err(_) => refused.push(number),
         }
