@@ -42,6 +42,11 @@ impl Settling {
         Ok(Self { order, failure, kind, hold, payment, at })
     }
 
+    /// The order, and the version that this makes of it.
+    fn version(&self) -> (OrderId, i32) {
+        (self.order.id, self.order.version)
+    }
+
     fn entry(&self) -> Entry {
         Entry {
             order_id: self.order.id,
@@ -70,14 +75,15 @@ impl Work for Settle {
 
     async fn serve(&self, items: &[Settling]) -> Result<Vec<bool>, sqlx::Error> {
         let Some(now) = items.iter().map(|item| item.at).max() else { return Ok(Vec::new()) };
-        // Two who carried the same order on come to the same end, or the first of them counts.
+        // Two who carried the same order on come to the same end, or the first of them counts. Of what would follow
+        // different versions of an order, PostgreSQL takes what follows the version that it has.
         let mut seen = HashSet::with_capacity(items.len());
-        let mut first: Vec<&Settling> = items.iter().filter(|item| seen.insert(item.order.id)).collect();
+        let mut first: Vec<&Settling> = items.iter().filter(|item| seen.insert(item.version())).collect();
         // Everybody in the same order, so that two nodes never wait for each other in a circle.
-        first.sort_by_key(|item| item.order.id);
+        first.sort_by_key(|item| item.version());
         let mut tx = self.0.begin_batch().await?;
         let moved = write(&mut tx, &first).await?;
-        let done: Vec<&Settling> = first.into_iter().filter(|item| moved.contains(&item.order.id)).collect();
+        let done: Vec<&Settling> = first.into_iter().filter(|item| moved.contains(&item.version())).collect();
         if done.is_empty() {
             return Ok(vec![false; items.len()]);
         }
@@ -90,8 +96,8 @@ impl Work for Settle {
         fault::point("orders.settle.after_commit");
         count(&done);
         let mut open = moved;
-        // Of several of one order the first has it.
-        Ok(items.iter().map(|item| open.remove(&item.order.id)).collect())
+        // Of several that did the same the first has it.
+        Ok(items.iter().map(|item| open.remove(&item.version())).collect())
     }
 }
 
@@ -106,14 +112,14 @@ fn count(done: &[&Settling]) {
 }
 
 /// Moves the orders that still are where they are expected, with what the journal says of it and the parts of those that
-/// are paid, in one statement. Says which.
-async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sqlx::Error> {
+/// are paid, in one statement. Says which, and what version they are now.
+async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32)>, sqlx::Error> {
     let parts: Vec<(&Order, &SubOrder)> = items
         .iter()
         .filter(|item| item.kind == OrderEventKind::Paid)
         .flat_map(|item| item.order.sub_orders.iter().map(|part| (&*item.order, part)))
         .collect();
-    let moved = sqlx::query_scalar!(
+    let moved = sqlx::query!(
         r#"WITH wanted AS (
                SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
                                     $7::timestamptz[], $8::text[])
@@ -124,18 +130,19 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sql
                    payment_token = NULL, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
                    paid_at = CASE WHEN s.state = 'paid' THEN s.at ELSE o.paid_at END
                FROM wanted s WHERE o.id = ANY($1) AND o.id = s.id AND o.version = s.version - 1
-               RETURNING o.id
+               RETURNING o.id, o.version
            ), events AS (
                INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
-               SELECT s.id, version, kind, state, facts::jsonb, at FROM wanted s JOIN moved USING (id)
+               SELECT id, version, kind, state, facts::jsonb, at FROM wanted JOIN moved USING (id, version)
            ), parts AS (
                INSERT INTO orders.sub_orders (order_id, store_id, state, currency, total, placed_at, updated_at)
                SELECT id, store_id, 'paid', currency, total, placed_at, at
-               FROM unnest($9::uuid[], $10::uuid[], $11::text[], $12::bigint[], $13::timestamptz[], $14::timestamptz[])
-                   AS part (id, store_id, currency, total, placed_at, at)
-               WHERE id IN (SELECT id FROM moved)
+               FROM unnest($9::uuid[], $10::int[], $11::uuid[], $12::text[], $13::bigint[], $14::timestamptz[],
+                           $15::timestamptz[])
+                   AS part (id, version, store_id, currency, total, placed_at, at)
+               JOIN moved USING (id, version)
            )
-           SELECT id AS "id!: OrderId" FROM moved"#,
+           SELECT id AS "id!: OrderId", version AS "version!" FROM moved"#,
         &items.iter().map(|item| item.order.id.uuid()).collect::<Vec<_>>(),
         &items.iter().map(|item| item.order.version).collect::<Vec<_>>(),
         &items.iter().map(|item| item.kind.as_str()).collect::<Vec<_>>() as &[&str],
@@ -146,6 +153,7 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sql
         &items.iter().map(|item| item.at).collect::<Vec<_>>(),
         &items.iter().map(|item| database::json_text(&item.entry().facts)).collect::<Vec<_>>(),
         &parts.iter().map(|(order, _)| order.id.uuid()).collect::<Vec<_>>(),
+        &parts.iter().map(|(order, _)| order.version).collect::<Vec<_>>(),
         &parts.iter().map(|(_, part)| part.store_id.uuid()).collect::<Vec<_>>(),
         &parts.iter().map(|(_, part)| part.total.currency.code()).collect::<Vec<_>>() as &[&str],
         &parts.iter().map(|(_, part)| part.total.amount).collect::<Vec<_>>(),
@@ -154,7 +162,7 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<OrderId>, sql
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(moved.into_iter().collect())
+    Ok(moved.into_iter().map(|row| (row.id, row.version)).collect())
 }
 
 /// A cart whose order came to nothing can be checked out again. If its account has begun another one meanwhile, it is
@@ -180,4 +188,46 @@ async fn reopen_carts(tx: &mut Tx, done: &[&Settling], now: OffsetDateTime) -> R
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+    use serde_json::json;
+    use testkit::{NewProduct, TestApp, address};
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::order::load;
+
+    /// A call that comes too late takes nothing from the one that is right, though both are about the same order.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_late_does_not_stop_what_is_right() {
+        let test = TestApp::start().await;
+        let variant = test.product(NewProduct { stock: 1, ..NewProduct::default() }).await;
+        let cart = test.basket(variant, 1).await;
+        let shown = test.get("/api/v1/shopping_basket", &[("x-cart-token", &cart)]).await.json;
+        let body = json!({"cart_id": shown["id"], "email": "ada@example.com", "shipping": address()});
+        let headers = [("x-cart-token", cart.as_str()), ("idempotency-key", "k")];
+        let placed = test.post("/api/v1/orders", &headers, &body).await.json;
+        let id: OrderId = serde_json::from_value(placed["id"].clone()).unwrap();
+
+        let database = &test.app.database;
+        let now = OffsetDateTime::now_utc();
+        let settling =
+            |order, kind| Settling::new(order, kind, Some(Failure::expired()), None, None, now).unwrap();
+        let order = load(database, id).await.unwrap();
+        let mut before = order.clone();
+        before.version -= 1;
+        let late = settling(before, OrderEventKind::Cancelled);
+        let right = settling(order.clone(), OrderEventKind::Expired);
+        let again = settling(order, OrderEventKind::Expired);
+        let answers = Settle(database.clone()).serve(&[late, right, again]).await.unwrap();
+
+        assert_eq!(answers, [false, true, false]);
+        assert_eq!(load(database, id).await.unwrap().status, OrderState::Expired);
+        test.run_jobs().await;
+        test.finish().await;
+    }
 }
