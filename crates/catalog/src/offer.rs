@@ -41,7 +41,7 @@ pub struct Offer {
 /// How many offers are kept at hand.
 const KEPT: u64 = 200_000;
 /// After this long an offer is read again, should nobody have been able to say that it changed.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Offers at hand: a rush asks for the same ones thousands of times a second, and they change a few times a day. Each is
 /// good until its product or its store is touched, here or on another node ([`platform::changes`]).

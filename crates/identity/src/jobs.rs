@@ -21,7 +21,7 @@ impl Handler for PrepareMails {
         &[PasswordResetRequested::TOPIC, VerificationRequested::TOPIC]
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
         for delivery in deliveries {
             if let Some(wish) = delivery.read::<PasswordResetRequested>()? {
                 if let Ok(email) = wish.email.parse::<Email>() {

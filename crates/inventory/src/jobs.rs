@@ -22,7 +22,7 @@ impl Handler for TellCatalog {
         &[AvailabilityChanged::TOPIC]
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn Error + Send + Sync>> {
         let mut news = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             if let Some(event) = delivery.read::<AvailabilityChanged>()? {

@@ -20,7 +20,7 @@ impl Handler for QueueMails {
         &TOPICS
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
         Ok(self.0.tell(deliveries).await?)
     }
 }

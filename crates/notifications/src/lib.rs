@@ -33,7 +33,7 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 #[async_trait]
 pub trait Mails: Send + Sync + 'static {
     /// Writes what these events have to tell. Those that were told before are left as they are.
-    async fn tell(&self, deliveries: &[Delivery]) -> Result<(), Error>;
+    async fn tell(&self, deliveries: &[&Delivery]) -> Result<(), Error>;
 
     /// Sends some of the mails that are due; returns how many were sent. Without a mail server none ever is.
     async fn send_due(&self) -> Result<u64, Error>;
@@ -75,7 +75,7 @@ struct Service(Parts);
 
 #[async_trait]
 impl Mails for Service {
-    async fn tell(&self, deliveries: &[Delivery]) -> Result<(), Error> {
+    async fn tell(&self, deliveries: &[&Delivery]) -> Result<(), Error> {
         queue::tell(&self.0, deliveries).await
     }
 

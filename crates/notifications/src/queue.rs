@@ -13,7 +13,7 @@ const MOST_CAUGHT: i64 = 1_000;
 /// How long it is remembered that a mail was sent or given up. Longer than an event can come again.
 const SENT_KEPT: Duration = Duration::days(30);
 
-pub(crate) async fn tell(parts: &Parts, deliveries: &[Delivery]) -> Result<(), Error> {
+pub(crate) async fn tell(parts: &Parts, deliveries: &[&Delivery]) -> Result<(), Error> {
     let now = parts.sources.now();
     let mut tx = parts.database.begin().await?;
     for delivery in deliveries {

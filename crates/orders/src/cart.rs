@@ -190,7 +190,7 @@ pub(crate) async fn find_all(
                   l.quantity AS "quantity?", l.unit_price AS "unit_price?"
            FROM (SELECT * FROM orders.carts WHERE id = ANY($1)
                  UNION ALL SELECT * FROM orders.carts WHERE token_hash = ANY($2)) AS c
-           LEFT JOIN orders.cart_lines l ON l.cart_id = c.id
+           LEFT JOIN LATERAL (SELECT * FROM orders.cart_lines line WHERE line.cart_id = c.id OFFSET 0) AS l ON true
            ORDER BY c.id, l.added_at, l.id"#,
         ids,
         token_hashes,

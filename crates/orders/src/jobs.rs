@@ -56,7 +56,7 @@ impl Handler for ForgetBuyers {
         &[UserDeleted::TOPIC]
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
         for delivery in deliveries {
             if let Some(gone) = delivery.read::<UserDeleted>()? {
                 self.0.forget(&Actor::system(), gone.user_id).await?;
@@ -75,7 +75,7 @@ impl Handler for ExpireUnpaid {
         &[ReservationsExpired::TOPIC]
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
         for delivery in deliveries {
             if let Some(expired) = delivery.read::<ReservationsExpired>()? {
                 let orders: Vec<_> = expired.reservations.iter().map(|id| OrderId::from(id.uuid())).collect();
@@ -96,7 +96,7 @@ impl Handler for SettleStock {
         &[OrdersMoved::TOPIC]
     }
 
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
         let (mut sold, mut released) = (Vec::new(), Vec::new());
         for delivery in deliveries {
             for moved in delivery.read::<OrdersMoved>()?.into_iter().flat_map(|event| event.moves) {

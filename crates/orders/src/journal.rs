@@ -62,7 +62,7 @@ pub(crate) async fn append(tx: &mut Tx, entries: &[Entry]) -> Result<(), sqlx::E
     let times: Vec<_> = entries.iter().map(|entry| entry.occurred_at).collect();
     sqlx::query!(
         "INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
-         SELECT order_id, version, kind, state, data::jsonb, occurred_at
+         SELECT order_id, version, kind, state, data::json, occurred_at
          FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
              AS e (order_id, version, kind, state, data, occurred_at)",
         &ids,

@@ -117,7 +117,7 @@ impl Work for Journals {
     async fn serve(&self, wanted: &[Wanted]) -> Result<Vec<Self::Answer>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"SELECT wanted.place AS "place!", e.version AS "version?", e.kind AS "kind?", e.state AS "state?",
-                      e.occurred_at AS "occurred_at?", e.data - 'lines' AS "data?: Json<Facts>"
+                      e.occurred_at AS "occurred_at?", e.data::jsonb - 'lines' AS "data?: Json<Facts>"
                FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::uuid[], $5::bool[])
                    WITH ORDINALITY AS wanted (order_id, after, token_hash, user_id, is_system, place)
                JOIN orders.orders o ON o.id = wanted.order_id

@@ -133,7 +133,7 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32
                RETURNING o.id, o.version
            ), events AS (
                INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
-               SELECT id, version, kind, state, facts::jsonb, at FROM wanted JOIN moved USING (id, version)
+               SELECT id, version, kind, state, facts::json, at FROM wanted JOIN moved USING (id, version)
            ), parts AS (
                INSERT INTO orders.sub_orders (order_id, store_id, state, currency, total, placed_at, updated_at)
                SELECT id, store_id, 'paid', currency, total, placed_at, at
@@ -180,7 +180,7 @@ async fn reopen_carts(tx: &mut Tx, done: &[&Settling], now: OffsetDateTime) -> R
                  SELECT FROM orders.carts other
                  WHERE other.user_id = c.user_id AND other.id <> c.id AND other.completed_at IS NULL) THEN c.user_id END
          FROM unnest($1::uuid[], $2::uuid[]) AS gone (cart_id, order_id)
-         WHERE c.id = gone.cart_id AND c.order_id = gone.order_id",
+         WHERE c.id = ANY($1) AND c.id = gone.cart_id AND c.order_id = gone.order_id",
         &carts,
         &orders,
         now,
@@ -196,7 +196,6 @@ mod tests {
 
     use serde_json::json;
     use testkit::{NewProduct, TestApp, address};
-    use time::OffsetDateTime;
 
     use super::*;
     use crate::order::load;
@@ -214,7 +213,7 @@ mod tests {
         let id: OrderId = serde_json::from_value(placed["id"].clone()).unwrap();
 
         let database = &test.app.database;
-        let now = OffsetDateTime::now_utc();
+        let now = test.app.sources.now();
         let settling =
             |order, kind| Settling::new(order, kind, Some(Failure::expired()), None, None, now).unwrap();
         let order = load(database, id).await.unwrap();

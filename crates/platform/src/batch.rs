@@ -24,6 +24,10 @@ const ATTEMPTS: u32 = 3;
 /// has to be woken, and get in its way again.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How often those who are about to call are let to, before a batch is served: enough for the hundreds that another
+/// queue lets go at once, and an end for a stream that never breaks off.
+const YIELDS: usize = 8;
+
 /// What a batch does.
 #[async_trait]
 pub trait Work: Send + Sync + 'static {
@@ -149,11 +153,37 @@ impl<W: Work> Batch<W> {
     }
 }
 
+/// Waits for a call and takes it, with all who are about to call: those whose tasks could run by now, as the ones that the
+/// batch before them in another queue has let go at once. Where nobody is, this costs a yield. False when the queue is
+/// closed and empty.
+async fn take<W: Work>(
+    queue: &mut mpsc::Receiver<Call<W>>,
+    calls: &mut Vec<Call<W>>,
+    largest: usize,
+) -> bool {
+    if queue.recv_many(calls, largest).await == 0 {
+        return false;
+    }
+    for _ in 0..YIELDS {
+        let before = calls.len();
+        tokio::task::yield_now().await;
+        while calls.len() < largest
+            && let Ok(call) = queue.try_recv()
+        {
+            calls.push(call);
+        }
+        if calls.len() == before {
+            break;
+        }
+    }
+    true
+}
+
 /// Serves batch after batch until the queue is closed and empty.
 async fn lane<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Call<W>>>>, settings: Settings) {
     let mut calls = Vec::with_capacity(settings.largest);
     loop {
-        if queue.lock().await.recv_many(&mut calls, settings.largest).await == 0 {
+        if !take(&mut *queue.lock().await, &mut calls, settings.largest).await {
             return;
         }
         let taken = Instant::now();

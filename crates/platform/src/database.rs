@@ -13,7 +13,7 @@ use crate::changes::{CHANNEL, Changes, Tag};
 use crate::{Id, audit, outbox};
 
 /// What Souk asks of each of its sessions.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     // That a schema exists already is no news.
     ("client_min_messages", "warning"),
     // Whoever holds a row for longer than this has a fault; the rest must not queue up behind it.
@@ -21,11 +21,12 @@ const SESSION: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "60s"),
     // The cores are busy with other requests, and starting workers costs more than most of our statements.
     ("max_parallel_workers_per_gather", "0"),
+    // Compiling a plan costs more than any of them, and a plan that has a loop despite everything looks worth it.
+    ("jit", "off"),
 ];
 
 /// How a batch begins: one round trip.
-const BEGIN_BATCH: &str =
-    "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
+const BEGIN_BATCH: &str = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// A node's access to PostgreSQL.
 #[derive(Clone)]
@@ -85,8 +86,10 @@ impl Database {
     }
 
     /// Opens a transaction that serves a batch: PostgreSQL makes its plans once and keeps them, and they look each row up
-    /// by an index, also when the table was nearly empty then and reading all of it looked cheap. A join of a table with
-    /// the rows of a batch says `id = ANY($1)` besides: else that index may be read from end to end.
+    /// by an index, also when the table was nearly empty then and reading all of it looked cheap. Rows of a batch are
+    /// joined by hashing, as PostgreSQL takes 256 of them for ten and would compare each with each. A join of a table
+    /// with the rows of a batch says `id = ANY($1)` besides: else that index may be read from end to end. Where a loop
+    /// is meant, `LATERAL` says so.
     ///
     /// # Errors
     /// When no connection can be had.

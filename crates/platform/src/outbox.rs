@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Database, Sources, Violation};
@@ -19,6 +20,8 @@ use crate::{Database, Sources, Violation};
 /// Attempts before an event is given up.
 pub const MAX_ATTEMPTS: i32 = 20;
 const BATCH: i64 = 200;
+/// In a rush, what was published within this time is handed out together. The first after a rest is handed out at once.
+const PACE: Duration = Duration::from_millis(100);
 const IDLE_POLL: Duration = Duration::from_secs(2);
 
 /// A fact. `TOPIC` carries the module and the version: `inventory.stock_changed.v1`.
@@ -52,7 +55,7 @@ pub(crate) async fn insert_and_notify(
     sqlx::query!(
         "WITH published AS (
              INSERT INTO platform.outbox (topic, payload, created_at, due_at)
-             SELECT topic, payload::jsonb, $3, $3 FROM unnest($1::text[], $2::text[]) AS draft (topic, payload))
+             SELECT topic, payload::json, $3, $3 FROM unnest($1::text[], $2::text[]) AS draft (topic, payload))
          SELECT pg_notify($4, payload) FROM unnest($5::text[]) AS payload",
         &topics as &[&str],
         &payloads as &[&str],
@@ -70,13 +73,16 @@ pub(crate) async fn insert_and_notify(
 /// # Errors
 /// When the database fails, or one of them is an `E` by name but not by content.
 pub async fn waiting<E: Event>(database: &Database) -> Result<Vec<E>, sqlx::Error> {
-    let payloads =
-        sqlx::query_scalar!("SELECT payload FROM platform.outbox WHERE topic = $1 ORDER BY id", E::TOPIC)
-            .fetch_all(database.pool())
-            .await?;
-    let read =
-        |payload| serde_json::from_value(payload).map_err(|error| sqlx::Error::Decode(Box::new(error)));
-    payloads.into_iter().map(read).collect()
+    let payloads = sqlx::query_scalar!(
+        r#"SELECT payload::text AS "payload!" FROM platform.outbox WHERE topic = $1 ORDER BY id"#,
+        E::TOPIC,
+    )
+    .fetch_all(database.pool())
+    .await?;
+    let read = |payload: &String| {
+        serde_json::from_str(payload).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    };
+    payloads.iter().map(read).collect()
 }
 
 /// An event on its way to a handler.
@@ -86,8 +92,8 @@ pub struct Delivery {
     pub id: i64,
     /// Its kind.
     pub topic: String,
-    /// Its content.
-    pub payload: serde_json::Value,
+    /// Its content, as JSON.
+    pub payload: String,
     /// When it was published.
     pub at: OffsetDateTime,
 }
@@ -101,7 +107,7 @@ impl Delivery {
         if self.topic != E::TOPIC {
             return Ok(None);
         }
-        serde_json::from_value(self.payload.clone()).map(Some)
+        serde_json::from_str(&self.payload).map(Some)
     }
 }
 
@@ -111,7 +117,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Which topics it takes.
     fn topics(&self) -> &'static [&'static str];
     /// Takes events of these topics, oldest first.
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// Carries events from the outbox to the handlers of this node.
@@ -130,9 +136,16 @@ impl Dispatcher {
     /// Runs until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.drain().await {
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "could not read the outbox"),
+            let begun = Instant::now();
+            let taken = self.drain().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "could not read the outbox");
+                0
+            });
+            if taken > 0 {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep_until(begun + PACE) => {}
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -163,43 +176,41 @@ impl Dispatcher {
         let mut tx = self.database.pool().begin().await?;
         let now = self.sources.now();
         let rows = sqlx::query!(
-            "SELECT id, topic, payload, created_at, attempts FROM platform.outbox
-             WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+            r#"SELECT id, topic, payload::text AS "payload!", created_at, attempts FROM platform.outbox
+               WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"#,
             now,
             size,
         )
         .fetch_all(&mut *tx)
         .await?;
-        let deliveries: Vec<Delivery> = rows
-            .iter()
-            .map(|row| Delivery {
-                id: row.id,
-                topic: row.topic.clone(),
-                payload: row.payload.clone(),
-                at: row.created_at,
+        let (deliveries, attempts): (Vec<Delivery>, Vec<i32>) = rows
+            .into_iter()
+            .map(|row| {
+                let (id, topic, payload, at) = (row.id, row.topic, row.payload, row.created_at);
+                (Delivery { id, topic, payload, at }, row.attempts)
             })
-            .collect();
-        let mut done = Vec::with_capacity(rows.len());
+            .unzip();
+        let mut done = Vec::with_capacity(deliveries.len());
         if self.hand_out(&deliveries).await.is_ok() {
-            done.extend(rows.iter().map(|row| row.id));
+            done.extend(deliveries.iter().map(|delivery| delivery.id));
         } else {
-            for (row, delivery) in rows.iter().zip(&deliveries) {
+            for (delivery, attempts) in deliveries.iter().zip(attempts) {
                 match self.hand_out(std::slice::from_ref(delivery)).await {
-                    Ok(()) => done.push(row.id),
+                    Ok(()) => done.push(delivery.id),
                     Err(error) => {
                         let error = error.to_string();
-                        let attempts = row.attempts + 1;
+                        let attempts = attempts + 1;
                         let due = (attempts < MAX_ATTEMPTS).then(|| now + backoff(attempts));
                         tracing::warn!(
-                            event = row.id,
-                            topic = row.topic,
+                            event = delivery.id,
+                            topic = delivery.topic,
                             attempts,
                             error,
                             "an event was not taken"
                         );
                         sqlx::query!(
                             "UPDATE platform.outbox SET attempts = $2, due_at = $3, last_error = $4 WHERE id = $1",
-                            row.id,
+                            delivery.id,
                             attempts,
                             due,
                             error,
@@ -212,7 +223,7 @@ impl Dispatcher {
         }
         sqlx::query!("DELETE FROM platform.outbox WHERE id = ANY($1)", &done).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok((rows.len(), done.len()))
+        Ok((deliveries.len(), done.len()))
     }
 
     async fn hand_out(
@@ -220,11 +231,8 @@ impl Dispatcher {
         deliveries: &[Delivery],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         for handler in &self.handlers {
-            let mine: Vec<Delivery> = deliveries
-                .iter()
-                .filter(|delivery| handler.topics().contains(&delivery.topic.as_str()))
-                .cloned()
-                .collect();
+            let wanted = |delivery: &&Delivery| handler.topics().contains(&delivery.topic.as_str());
+            let mine: Vec<&Delivery> = deliveries.iter().filter(wanted).collect();
             if !mine.is_empty() {
                 handler.handle(&mine).await?;
             }

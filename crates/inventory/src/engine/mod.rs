@@ -27,7 +27,7 @@ use crate::{Error, Excess, ReservationId, Reserve, Shortage};
 /// two statements.
 const ATTEMPTS: usize = 20;
 /// How many reservations are settled in one transaction past the queue.
-const SETTLING: usize = 512;
+const SETTLING: usize = 256;
 /// How many reservations expire in one transaction.
 const EXPIRING: i64 = 256;
 /// How many such transactions make a round.

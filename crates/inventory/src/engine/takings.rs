@@ -73,7 +73,8 @@ impl Takings {
         sqlx::query!(
             "UPDATE inventory.takings AS taking SET quantity = now.quantity
              FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS now (product_id, buyer, quantity)
-             WHERE taking.product_id = now.product_id AND taking.buyer = now.buyer",
+             WHERE taking.product_id = ANY($1) AND taking.buyer = ANY($2)
+               AND taking.product_id = now.product_id AND taking.buyer = now.buyer",
             &products,
             &buyers,
             &quantities,

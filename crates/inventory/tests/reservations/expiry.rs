@@ -25,7 +25,7 @@ impl Handler for Listener {
     fn topics(&self) -> &'static [&'static str] {
         &[ReservationsExpired::TOPIC]
     }
-    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         for delivery in deliveries {
             let expired = delivery.read::<ReservationsExpired>()?;
             self.0.lock().unwrap().extend(expired.into_iter().flat_map(|event| event.reservations));

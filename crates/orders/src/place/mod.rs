@@ -195,15 +195,14 @@ fn finish(
         let (ended, end) = oneshot::channel();
         let (parts_of_it, order) = (Arc::clone(parts), item.order);
         let permit = item.permit.lock().map_or(None, |mut permit| permit.take());
-        parts.tasks.spawn(
-            async move {
-                let outcome = completion::complete(&parts_of_it, purchase).await;
-                drop(permit);
-                // Whoever waited may have gone away.
-                let _ = ended.send(outcome);
-            }
-            .in_current_span(),
-        );
+        // Boxed, as it is large and would be moved from hand to hand.
+        let run = Box::pin(async move {
+            let outcome = completion::complete(&parts_of_it, purchase).await;
+            drop(permit);
+            // Whoever waited may have gone away.
+            let _ = ended.send(outcome);
+        });
+        parts.tasks.spawn(run.in_current_span());
         answers[place] = Some(Ok(Placed::Written(order, end)));
     }
 }

@@ -121,7 +121,7 @@ async fn insert(
                WHERE id IN (SELECT id FROM taken)
            ), events AS (
                INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
-               SELECT w.id, 1, 'placed', 'pending', replace(facts, '"number":""', '"number":"' || number || '"')::jsonb, $16
+               SELECT w.id, 1, 'placed', 'pending', replace(facts, '"number":""', '"number":"' || number || '"')::json, $16
                FROM wanted w JOIN placed USING (id)
            )
            SELECT claimed.order_id AS "order_id!: OrderId", placed.number AS "number?"
