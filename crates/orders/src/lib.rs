@@ -219,6 +219,9 @@ pub trait Orders: Send + Sync + 'static {
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
 
+/// Two batches at a time: while PostgreSQL writes one, the other is read and priced.
+const PLACING: batch::Settings = batch::Settings { lanes: 2, ..batch::Settings::named("orders.place") };
+
 /// The orders in this process.
 pub fn service(
     database: Database,
@@ -246,7 +249,7 @@ pub fn service(
         settling,
         reads,
     });
-    let placing = Batch::open(Place(Arc::clone(&parts)), batch::Settings::named("orders.place"));
+    let placing = Batch::open(Place(Arc::clone(&parts)), PLACING);
     Arc::new(Service { parts, placing, under_way })
 }
 
