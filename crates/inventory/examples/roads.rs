@@ -90,7 +90,7 @@ async fn run(
                 times.push(called.elapsed());
                 turn += 104_729;
             }
-            Ok(times)
+            Ok::<_, inventory::Error>(times)
         });
     }
     report(name, callers, begun, running).await
@@ -112,7 +112,7 @@ async fn run_plain(
             let (mut times, mut turn) = (Vec::new(), caller * 7919);
             while begun.elapsed() < RUN {
                 let called = Instant::now();
-                let line = |offset| variants[(turn + offset) % variants.len()].uuid();
+                let line = |offset: usize| variants[(turn + offset) % variants.len()].uuid();
                 let lines = if variants.len() > 1 { vec![line(0), line(4999)] } else { vec![line(0)] };
                 let quantities = vec![1_i64; lines.len()];
                 let id = sources.id::<Reserve>().uuid();

@@ -246,7 +246,7 @@ async fn nodes_share_the_queue() {
     let test = start(port).await;
     let mails: Vec<Delivery> =
         (1..=25).map(|number| notice(number, &format!("u{number}@example.com"))).collect();
-    test.app.mails.tell(&mails).await.unwrap();
+    tell(&test, &mails).await;
     let mut settings = test.settings();
     by_smtp(port, &mut settings);
     let other = App::new(test.app.database.clone(), test.app.sources.clone(), settings);
@@ -296,9 +296,14 @@ fn the_configuration_hides_the_password() {
     assert!(!ok && text.contains("mail_from"), "{text}");
 }
 
+/// Has mails queued for these events.
+async fn tell(test: &TestApp, deliveries: &[Delivery]) {
+    test.app.mails.tell(&deliveries.iter().collect::<Vec<_>>()).await.unwrap();
+}
+
 fn delivery<E: Event>(id: i64, event: &E) -> Delivery {
     let at = time::macros::datetime!(2026-06-01 12:00 UTC);
-    Delivery { id, topic: E::TOPIC.to_owned(), payload: json(event), at }
+    Delivery { id, topic: E::TOPIC.to_owned(), payload: json(event).to_string(), at }
 }
 
 fn notice(id: i64, email: &str) -> Delivery {
@@ -310,8 +315,8 @@ fn notice(id: i64, email: &str) -> Delivery {
 async fn an_event_is_told_once() {
     let test = TestApp::start().await;
     let told = [notice(1, "ada@example.com"), notice(2, "ada@example.com")];
-    test.app.mails.tell(&told).await.unwrap();
-    test.app.mails.tell(&told[1..]).await.unwrap();
+    tell(&test, &told).await;
+    tell(&test, &told[1..]).await;
     assert_eq!(test.mails().await.len(), 2);
     test.finish().await;
 }
@@ -321,7 +326,7 @@ async fn caught_mails_are_kept_for_a_while() {
     let test = TestApp::start().await;
     let many: Vec<Delivery> =
         (1..=1_005).map(|number| notice(number, &format!("u{number}@example.com"))).collect();
-    test.app.mails.tell(&many).await.unwrap();
+    tell(&test, &many).await;
     let kept = test.app.mails.caught(&identity::Actor::system()).await.unwrap();
     assert_eq!((kept.len(), kept[0].recipient.as_str()), (1_000, "u1005@example.com"));
     assert!(test.app.mails.caught(&identity::Actor::stranger()).await.is_err());
@@ -387,7 +392,7 @@ async fn names_of_strangers_stay_names() {
         locale: None,
         token: "to-ken".to_owned(),
     };
-    test.app.mails.tell(&[delivery(1, &invited), delivery(2, &verify)]).await.unwrap();
+    tell(&test, &[delivery(1, &invited), delivery(2, &verify)]).await;
     let mails = test.mails().await;
     assert_eq!(mails[0].subject, "An invitation to work for <b>Kiln</b>  Bcc: x@example.com");
     assert!(!mails[0].html.contains("<b>"));
