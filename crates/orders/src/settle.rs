@@ -212,6 +212,8 @@ mod tests {
         let placed = test.post("/api/v1/orders", &headers, &body).await.json;
         let id: OrderId = serde_json::from_value(placed["id"].clone()).unwrap();
 
+        // As whoever gives an order up does first.
+        test.app.inventory.release(inventory::ReservationId::from(id.uuid())).await.unwrap();
         let database = &test.app.database;
         let now = test.app.sources.now();
         let settling =
