@@ -71,12 +71,15 @@ pub(crate) fn page(name: &str) -> Response {
 
 /// HTML with the policy that every page has.
 pub(crate) fn html(body: Vec<u8>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-    ];
-    (headers, body).into_response()
+    as_page(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response())
+}
+
+/// Gives an answer the policy that every page has; it is asked for each time whether it still is the same.
+pub(crate) fn as_page(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    response
 }
 
 /// Pictures are looked at again and again, and may be replaced under their name.

@@ -48,10 +48,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
+/// What the answers of the API are.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// What pages for people are.
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
 /// What a handler makes of a catalogue read.
 pub(crate) struct Made {
     /// The body.
-    pub(crate) json: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+    /// What it is.
+    pub(crate) content_type: HeaderValue,
     /// What it depends on.
     pub(crate) tags: Vec<Tag>,
     /// What a CDN may purge it by, separated by spaces.
@@ -62,6 +69,7 @@ pub(crate) struct Made {
 
 struct Answer {
     body: Bytes,
+    content_type: HeaderValue,
     etag: HeaderValue,
     surrogate_key: HeaderValue,
     link: Option<HeaderValue>,
@@ -157,13 +165,14 @@ where
 }
 
 fn finish(made: Made, stamp: Stamp, now: OffsetDateTime) -> Answer {
-    let hash = Sha256::digest(&made.json);
+    let hash = Sha256::digest(&made.body);
     let etag: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let mut tags = made.tags;
     tags.sort_unstable();
     tags.dedup();
     Answer {
-        body: made.json.into(),
+        body: made.body.into(),
+        content_type: made.content_type,
         etag: header_value(&format!("\"{etag}\"")),
         surrogate_key: header_value(&made.surrogate_key),
         link: made.link.as_deref().map(header_value),
@@ -195,7 +204,7 @@ fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Respons
         response
     } else {
         let mut response = Response::new(Body::from(answer.body.clone()));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, answer.content_type.clone());
         response
     };
     let headers = response.headers_mut();

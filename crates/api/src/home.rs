@@ -4,16 +4,18 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use catalog::{Counts, Key, ProductFilter, Store};
+use catalog::{Counts, Key, ProductFilter, STORES, Store};
 use identity::Actor;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use platform::PageRequest;
+use platform::{PageRequest, Tag};
 use serde::Serialize;
 
+use crate::Api;
+use crate::assets::as_page;
+use crate::cache::{self, Asked, HTML, Made};
 use crate::problem::Problem;
-use crate::rest::{absolute, of_products};
-use crate::{Api, assets};
+use crate::rest::{absolute, list_tags, of_products};
 
 const FEATURED: u32 = 12;
 
@@ -52,12 +54,17 @@ struct StoreCard {
     image_url: Option<String>,
 }
 
-async fn home(State(api): State<Api>) -> Result<Response, Problem> {
+async fn home(State(api): State<Api>, asked: Asked) -> Result<Response, Problem> {
+    cache::answer(&api, &asked, "home".to_owned(), || make(&api)).await.map(as_page)
+}
+
+async fn make(api: &Api) -> Result<Made, Problem> {
     let guest = Actor::stranger();
     let counts = api.catalog.counts().await?;
     let page = PageRequest { page: 1, per_page: PageRequest::MAX_PER_PAGE };
     let stores = api.catalog.stores(&guest, page).await?.data;
-    let featured = featured(&api, &stores).await?;
+    let (featured, mut tags) = featured(api, &stores).await?;
+    tags.extend(stores.iter().map(|store| Tag::id(store.id)).chain([STORES]));
     let stores: Vec<StoreCard> = stores
         .into_iter()
         .map(|store| StoreCard {
@@ -85,11 +92,12 @@ async fn home(State(api): State<Api>) -> Result<Response, Problem> {
             "something went wrong on our side",
         )
     })?;
-    Ok(assets::html(html.into_bytes()))
+    let surrogate_key = "products stores".to_owned();
+    Ok(Made { body: html.into_bytes(), content_type: HTML, tags, surrogate_key, link: None })
 }
 
-/// The newest products of the stores in turn, so that no store takes the whole page.
-async fn featured(api: &Api, stores: &[Store]) -> Result<Vec<Featured>, Problem> {
+/// The newest products of the stores in turn, so that no store takes the whole page; and what they depend on.
+async fn featured(api: &Api, stores: &[Store]) -> Result<(Vec<Featured>, Vec<Tag>), Problem> {
     let each =
         PageRequest { page: 1, per_page: FEATURED.div_ceil(u32::try_from(stores.len().max(1)).unwrap_or(1)) };
     let mut shelves = Vec::new();
@@ -107,7 +115,8 @@ async fn featured(api: &Api, stores: &[Store]) -> Result<Vec<Featured>, Problem>
         featured.extend(shelves.iter_mut().filter_map(Iterator::next));
     }
     featured.truncate(FEATURED as usize);
-    Ok(featured
+    let (tags, _) = list_tags(&featured);
+    let featured = featured
         .iter()
         .map(|product| Featured {
             title: product.title().to_owned(),
@@ -117,7 +126,8 @@ async fn featured(api: &Api, stores: &[Store]) -> Result<Vec<Featured>, Problem>
             price: product.price_from(),
             sold_out: product.is_sold_out(),
         })
-        .collect())
+        .collect();
+    Ok((featured, tags))
 }
 
 fn render(home: &Home<'_>) -> Result<String, minijinja::Error> {

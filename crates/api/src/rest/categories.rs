@@ -16,7 +16,7 @@ use super::fields::one_line;
 use super::shared::{NoQuery, PRIVATE, json, nullable, private, versioned};
 use crate::Api;
 use crate::auth::Caller;
-use crate::cache::{self, Asked, Made};
+use crate::cache::{self, Asked, JSON, Made};
 use crate::extract::{IfVersion, Json, Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
@@ -49,7 +49,13 @@ async fn list_categories(
     cache::answer(&api, &asked, "categories".to_owned(), || async {
         let data = api.catalog.categories(&Actor::stranger()).await?;
         let surrogate_key = "categories".to_owned();
-        Ok(Made { json: json(&Categories { data }), tags: vec![CATEGORIES], surrogate_key, link: None })
+        Ok(Made {
+            body: json(&Categories { data }),
+            content_type: JSON,
+            tags: vec![CATEGORIES],
+            surrogate_key,
+            link: None,
+        })
     })
     .await
 }

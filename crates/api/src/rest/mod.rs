@@ -32,7 +32,7 @@ mod waiting_room_admin;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use basket::merge_after_login;
-pub(crate) use view::{absolute, of_products};
+pub(crate) use view::{absolute, list_tags, of_products};
 
 use crate::Api;
 

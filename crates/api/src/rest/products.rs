@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::shared::{NoQuery, PageQuery, json};
 use super::view::{self, ProductView};
 use crate::Api;
-use crate::cache::{self, Asked, Made};
+use crate::cache::{self, Asked, JSON, Made};
 use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
@@ -70,7 +70,13 @@ async fn page(
         let (page, per_page, total) = (found.page, found.per_page, found.total);
         let data = view::of_products(api, found.data).await?;
         let (tags, surrogate_key) = view::list_tags(&data);
-        Ok(Made { json: json(&Page { data, page, per_page, total }), tags, surrogate_key, link: None })
+        Ok(Made {
+            body: json(&Page { data, page, per_page, total }),
+            content_type: JSON,
+            tags,
+            surrogate_key,
+            link: None,
+        })
     })
     .await
 }
@@ -91,7 +97,7 @@ async fn show_product(
         let product = api.catalog.product(&Actor::stranger(), &key).await?;
         let shown = view::of_products(&api, vec![product]).await?;
         let (tags, surrogate_key) = view::tags(&shown);
-        Ok(Made { json: json(&shown[0]), tags, surrogate_key, link: None })
+        Ok(Made { body: json(&shown[0]), content_type: JSON, tags, surrogate_key, link: None })
     })
     .await
 }
@@ -177,7 +183,7 @@ async fn browse_products(
             .as_deref()
             .filter(|_| page_info.has_next_page)
             .map(|cursor| next_link(uri.path(), uri.query().unwrap_or_default(), cursor));
-        Ok(Made { json: json(&Slice { data, page_info }), tags, surrogate_key, link })
+        Ok(Made { body: json(&Slice { data, page_info }), content_type: JSON, tags, surrogate_key, link })
     })
     .await
 }

@@ -14,7 +14,7 @@ use super::store_admin;
 use super::view::absolute;
 use crate::Api;
 use crate::auth::Caller;
-use crate::cache::{self, Asked, Made};
+use crate::cache::{self, Asked, JSON, Made};
 use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 
@@ -37,7 +37,13 @@ async fn list_stores(
         let page = api.catalog.stores(&Actor::stranger(), request).await?;
         let page = page.map(|store| with_address(&api, store));
         let tags = page.data.iter().map(|store| Tag::id(store.id)).chain([STORES]).collect();
-        Ok(Made { json: json(&page), tags, surrogate_key: "stores".to_owned(), link: None })
+        Ok(Made {
+            body: json(&page),
+            content_type: JSON,
+            tags,
+            surrogate_key: "stores".to_owned(),
+            link: None,
+        })
     })
     .await
 }
@@ -83,7 +89,13 @@ async fn for_everybody(api: &Api, asked: &Asked, key: String) -> Result<Response
         let key = key.parse().map_err(|_| CatalogError::StoreNotFound)?;
         let store = with_address(api, api.catalog.store(&Actor::stranger(), &key).await?);
         let surrogate_key = format!("store-{}", store.id);
-        Ok(Made { json: json(&store), tags: vec![Tag::id(store.id), STORES], surrogate_key, link: None })
+        Ok(Made {
+            body: json(&store),
+            content_type: JSON,
+            tags: vec![Tag::id(store.id), STORES],
+            surrogate_key,
+            link: None,
+        })
     })
     .await
 }
