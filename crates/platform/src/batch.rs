@@ -10,10 +10,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{Code, database_failure};
@@ -115,7 +116,7 @@ impl<W: Work> Batch<W> {
     /// Opens a queue for this work. Has to be called within a Tokio runtime.
     pub fn open(work: W, settings: Settings) -> Self {
         let (calls, queue) = mpsc::channel(settings.waiting);
-        let (work, queue) = (Arc::new(work), Arc::new(Mutex::new(queue)));
+        let (work, queue) = (Arc::new(work), Arc::new(Queue::of(queue)));
         for _ in 0..settings.lanes {
             tokio::spawn(lane(Arc::clone(&work), Arc::clone(&queue), settings));
         }
@@ -153,37 +154,64 @@ impl<W: Work> Batch<W> {
     }
 }
 
-/// Waits for a call and takes it, with all who are about to call: those whose tasks could run by now, as the ones that the
-/// batch before them in another queue has let go at once. Where nobody is, this costs a yield. False when the queue is
-/// closed and empty.
-async fn take<W: Work>(
-    queue: &mut mpsc::Receiver<Call<W>>,
-    calls: &mut Vec<Call<W>>,
-    largest: usize,
-) -> bool {
-    if queue.recv_many(calls, largest).await == 0 {
-        return false;
+/// What the lanes of a queue share.
+struct Queue<W: Work> {
+    calls: Mutex<mpsc::Receiver<Call<W>>>,
+    /// Batches that are being served.
+    served: AtomicUsize,
+    /// Told whenever one of them is done.
+    done: Notify,
+}
+
+impl<W: Work> Queue<W> {
+    fn of(calls: mpsc::Receiver<Call<W>>) -> Self {
+        Self { calls: Mutex::new(calls), served: AtomicUsize::new(0), done: Notify::new() }
     }
-    for _ in 0..YIELDS {
-        let before = calls.len();
-        tokio::task::yield_now().await;
-        while calls.len() < largest
-            && let Ok(call) = queue.try_recv()
-        {
-            calls.push(call);
+
+    /// Waits for a call and takes it, with all who are about to call: those whose tasks could run by now, as the ones that
+    /// the batch before them in another queue has let go at once. Where nobody is, this costs a yield. A further lane
+    /// only helps out: while another one serves it gathers half of the largest batch first, as small ones cost both.
+    /// False when the queue is closed and empty.
+    async fn take(&self, taken: &mut Vec<Call<W>>, largest: usize) -> bool {
+        let mut calls = self.calls.lock().await;
+        if calls.recv_many(taken, largest).await == 0 {
+            return false;
         }
-        if calls.len() == before {
-            break;
+        while taken.len() < largest / 2 && self.served.load(Ordering::SeqCst) > 0 {
+            let room = largest - taken.len();
+            tokio::select! {
+                more = calls.recv_many(taken, room) => if more == 0 { break },
+                () = self.done.notified() => {}
+            }
         }
+        for _ in 0..YIELDS {
+            let before = taken.len();
+            tokio::task::yield_now().await;
+            while taken.len() < largest
+                && let Ok(call) = calls.try_recv()
+            {
+                taken.push(call);
+            }
+            if taken.len() == before {
+                break;
+            }
+        }
+        self.served.fetch_add(1, Ordering::SeqCst);
+        true
     }
-    true
+
+    /// A batch is done with.
+    fn end(&self) {
+        self.served.fetch_sub(1, Ordering::SeqCst);
+        self.done.notify_one();
+    }
 }
 
 /// Serves batch after batch until the queue is closed and empty.
-async fn lane<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Call<W>>>>, settings: Settings) {
+async fn lane<W: Work>(work: Arc<W>, queue: Arc<Queue<W>>, settings: Settings) {
     let mut calls = Vec::with_capacity(settings.largest);
     loop {
-        if !take(&mut *queue.lock().await, &mut calls, settings.largest).await {
+        if !queue.take(&mut calls, settings.largest).await {
             return;
         }
         let taken = Instant::now();
@@ -195,6 +223,7 @@ async fn lane<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Call<W>>>>,
             answers.push(call.answer);
         }
         if items.is_empty() {
+            queue.end();
             continue;
         }
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
@@ -205,6 +234,7 @@ async fn lane<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Call<W>>>>,
             // Nobody listens any more: it is done all the same.
             let _ = answer.send(outcome);
         }
+        queue.end();
     }
 }
 
@@ -263,8 +293,6 @@ async fn serve<W: Work>(
 mod tests {
     use std::sync::Mutex as StdMutex;
 
-    use tokio::sync::Notify;
-
     use super::*;
 
     /// Doubles numbers; 13 poisons its batch, 666 panics, and the first batch waits until it is let go.
@@ -320,6 +348,49 @@ mod tests {
         tokio::spawn(async move { first.call(1).await });
         settle().await;
         (work, gate, batch)
+    }
+
+    /// The lane has been woken by the first call before the tasks of the others have run.
+    #[tokio::test]
+    async fn whoever_is_about_to_call_comes_along() {
+        let work = Arc::new(Doubling::default());
+        let batch = Arc::new(Batch::open(Arc::clone(&work), settings(100)));
+        settle().await;
+        let call = |number| {
+            let batch = Arc::clone(&batch);
+            async move { batch.call(number).await.unwrap() }
+        };
+        let others = async { tokio::join!(tokio::spawn(call(2)), tokio::spawn(call(3))) };
+        tokio::join!(call(1), others);
+        assert_eq!(*work.batches.lock().unwrap(), [[1, 2, 3]]);
+    }
+
+    /// While one lane serves, another begins once half of the largest batch waits, or when the first is done.
+    #[tokio::test]
+    async fn a_further_lane_only_helps_out() {
+        let gate = Arc::new(Notify::new());
+        let work = Arc::new(Doubling { gate: Some(Arc::clone(&gate)), ..Doubling::default() });
+        let two = Settings { lanes: 2, largest: 6, ..settings(100) };
+        let batch = Arc::new(Batch::open(Arc::clone(&work), two));
+        let call = |number| {
+            let batch = Arc::clone(&batch);
+            tokio::spawn(async move { batch.call(number).await })
+        };
+        let mut calls = Vec::new();
+        for number in [1, 2, 3] {
+            calls.push(call(number));
+            settle().await;
+        }
+        assert_eq!(*work.batches.lock().unwrap(), [[1]], "two are too few to begin beside the first");
+        calls.push(call(4));
+        settle().await;
+        assert_eq!(*work.batches.lock().unwrap(), [vec![1], vec![2, 3, 4]], "three are enough");
+        gate.notify_one();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        call(5).await.unwrap().unwrap();
+        assert_eq!(*work.batches.lock().unwrap(), [vec![1], vec![2, 3, 4], vec![5]]);
     }
 
     #[tokio::test]
