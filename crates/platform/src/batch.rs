@@ -361,7 +361,8 @@ mod tests {
             async move { batch.call(number).await.unwrap() }
         };
         let others = async { tokio::join!(tokio::spawn(call(2)), tokio::spawn(call(3))) };
-        tokio::join!(call(1), others);
+        let (_, (second, third)) = tokio::join!(call(1), others);
+        assert_eq!((second.unwrap(), third.unwrap()), (4, 6));
         assert_eq!(*work.batches.lock().unwrap(), [[1, 2, 3]]);
     }
 
