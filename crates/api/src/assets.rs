@@ -71,7 +71,7 @@ pub(crate) fn page(name: &str) -> Response {
 
 /// HTML with the policy that every page has.
 pub(crate) fn html(body: Vec<u8>) -> Response {
-    as_page(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response())
+    as_page(([(header::CONTENT_TYPE, cache::HTML)], body).into_response())
 }
 
 /// Gives an answer the policy that every page has; it is asked for each time whether it still is the same.

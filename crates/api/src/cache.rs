@@ -49,16 +49,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 /// What the answers of the API are.
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const JSON: &str = "application/json";
 /// What pages for people are.
-pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
 /// What a handler makes of a catalogue read.
 pub(crate) struct Made {
     /// The body.
     pub(crate) body: Vec<u8>,
     /// What it is.
-    pub(crate) content_type: HeaderValue,
+    pub(crate) content_type: &'static str,
     /// What it depends on.
     pub(crate) tags: Vec<Tag>,
     /// What a CDN may purge it by, separated by spaces.
@@ -69,7 +69,7 @@ pub(crate) struct Made {
 
 struct Answer {
     body: Bytes,
-    content_type: HeaderValue,
+    content_type: &'static str,
     etag: HeaderValue,
     surrogate_key: HeaderValue,
     link: Option<HeaderValue>,
@@ -204,7 +204,7 @@ fn respond(answer: &Answer, request: &HeaderMap, now: OffsetDateTime) -> Respons
         response
     } else {
         let mut response = Response::new(Body::from(answer.body.clone()));
-        response.headers_mut().insert(header::CONTENT_TYPE, answer.content_type.clone());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         response
     };
     let headers = response.headers_mut();

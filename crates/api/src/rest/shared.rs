@@ -11,13 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
+use crate::cache::JSON;
 use crate::problem::{IDEMPOTENT_REPLAYED, Problem};
 
 /// Told on every answer about a person's own things.
 pub(crate) const PRIVATE: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-store");
 
 /// What the bytes of [`json`] are.
-const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
+const IS_JSON: (HeaderName, &str) = (header::CONTENT_TYPE, JSON);
 
 /// No parameters: an unknown one is refused, as everywhere.
 #[derive(Debug, Deserialize, Validate)]
@@ -87,12 +88,12 @@ where
 
 /// An answer about a person's own things.
 pub(crate) fn private<T: Serialize>(value: &T) -> Response {
-    ([PRIVATE, JSON], json(value)).into_response()
+    ([PRIVATE, IS_JSON], json(value)).into_response()
 }
 
 /// An answer about a thing that counts its versions.
 pub(crate) fn versioned<T: Serialize>(value: &T, version: i64) -> Response {
-    ([PRIVATE, JSON, (header::ETAG, format!("\"{version}\"").as_str())], json(value)).into_response()
+    ([PRIVATE, IS_JSON, (header::ETAG, format!("\"{version}\"").as_str())], json(value)).into_response()
 }
 
 /// There is nothing to say but that it was done.
@@ -110,7 +111,7 @@ pub(crate) struct Accepted {
 
 /// The answer to a wish of which nobody learns what comes of it.
 pub(crate) fn accepted() -> Response {
-    (StatusCode::ACCEPTED, [PRIVATE, JSON], json(&Accepted { status: "accepted" })).into_response()
+    (StatusCode::ACCEPTED, [PRIVATE, IS_JSON], json(&Accepted { status: "accepted" })).into_response()
 }
 
 /// The id of a store that is named by its id or slug, as far as the actor may see it.
@@ -137,7 +138,7 @@ pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
 /// The answer to a purchase.
 pub(crate) fn created(answer: &Answer) -> Response {
     let location = format!("/api/v1/orders/{}", answer.order.id);
-    let headers = [PRIVATE, JSON, (header::LOCATION, location.as_str())];
+    let headers = [PRIVATE, IS_JSON, (header::LOCATION, location.as_str())];
     let mut response = (StatusCode::CREATED, headers, json(&answer.order)).into_response();
     mark_replay(&mut response, answer.replayed);
     response
