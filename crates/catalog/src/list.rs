@@ -107,7 +107,7 @@ pub(crate) async fn page(
     select.push(" ORDER BY p.created_at DESC, p.id DESC OFFSET ").push_bind(page.offset());
     select.push(" LIMIT ").push_bind(i64::from(page.per_page));
     let ids: Vec<ProductId> = select.build_query_scalar().fetch_all(database.pool()).await?;
-    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
+    let data = load(&mut *database.lookups().acquire().await?, &ids).await?;
     Ok(Page { data, page: page.page, per_page: page.per_page, total })
 }
 
@@ -156,7 +156,7 @@ pub(crate) async fn slice(
     // The cursor comes from the ids' list, so that a product deleted in between can not end the list early.
     let places = Slice::of(places, request.first, Cursor::encode);
     let ids: Vec<ProductId> = places.data.iter().map(|place| place.id).collect();
-    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
+    let data = load(&mut *database.lookups().acquire().await?, &ids).await?;
     Ok(Slice { data, page_info: places.page_info })
 }
 

@@ -131,31 +131,41 @@ pub(crate) struct LineRow {
 }
 
 pub(crate) async fn create(parts: &Parts, currency: Option<Currency>) -> Result<(Cart, Secret), Error> {
+    let (row, secret) = insert(parts, &mut *parts.database.pool().acquire().await?, currency).await?;
+    Ok((present(parts, &row, Vec::new()).await?, secret))
+}
+
+/// Opens a cart, of whoever holds the secret.
+pub(crate) async fn insert(
+    parts: &Parts,
+    connection: &mut PgConnection,
+    currency: Option<Currency>,
+) -> Result<(CartRow, Secret), Error> {
     let (id, secret, now) = (parts.sources.id::<Cart>(), parts.sources.secret(), parts.sources.now());
-    let expires_at = now + parts.settings.cart_lifetime;
+    let row = CartRow {
+        id,
+        currency: currency.map(|currency| currency.code().to_owned()),
+        version: 0,
+        order_id: None,
+        completed_at: None,
+        created_at: now,
+        updated_at: now,
+        expires_at: now + parts.settings.cart_lifetime,
+        token_hash: secret.hash().to_vec(),
+        user_id: None,
+    };
     sqlx::query!(
         "INSERT INTO orders.carts (id, token_hash, currency, created_at, updated_at, expires_at)
          VALUES ($1, $2, $3, $4, $4, $5)",
         id.uuid(),
-        secret.hash(),
-        currency.map(Currency::code),
+        row.token_hash,
+        row.currency,
         now,
-        expires_at,
+        row.expires_at,
     )
-    .execute(parts.database.pool())
+    .execute(connection)
     .await?;
-    let subtotal = currency.map(Money::zero);
-    let cart = Cart {
-        id,
-        currency,
-        lines: Vec::new(),
-        subtotal,
-        order_id: None,
-        created_at: now,
-        updated_at: now,
-        expires_at,
-    };
-    Ok((cart, secret))
+    Ok((row, secret))
 }
 
 /// The cart's row, if the actor may have it.
@@ -170,7 +180,7 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
         actor.user_id().map(UserId::uuid),
         actor.is_system(),
     )
-    .fetch_optional(parts.database.pool())
+    .fetch_optional(parts.database.lookups())
     .await?;
     row.ok_or(Error::CartNotFound)
 }
@@ -296,7 +306,7 @@ pub(crate) async fn basket(
         checkout.map(IdempotencyKey::as_str),
         parts.sources.now(),
     )
-    .fetch_optional(parts.database.pool())
+    .fetch_optional(parts.database.lookups())
     .await?)
 }
 
@@ -310,14 +320,19 @@ pub(crate) async fn show(parts: &Parts, actor: &Actor, id: CartId) -> Result<Car
 }
 
 pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Error> {
-    Ok(sqlx::query_as!(
+    Ok(lines_in(&mut *parts.database.lookups().acquire().await?, id).await?)
+}
+
+/// The lines as this connection's transaction sees them, in the order they were put in.
+pub(crate) async fn lines_in(connection: &mut PgConnection, id: CartId) -> Result<Vec<LineRow>, sqlx::Error> {
+    sqlx::query_as!(
         LineRow,
         r#"SELECT id AS "id: CartLineId", variant_id AS "variant_id: VariantId", title, quantity, unit_price
            FROM orders.cart_lines WHERE cart_id = $1 ORDER BY added_at, id"#,
         id.uuid(),
     )
-    .fetch_all(parts.database.pool())
-    .await?)
+    .fetch_all(connection)
+    .await
 }
 
 /// What the catalogue and the inventory say of these lines now.
@@ -348,7 +363,7 @@ pub(crate) fn notes(place: usize, line: &LineRow, offer: Option<&Offer>, availab
     notes
 }
 
-async fn present(parts: &Parts, row: &CartRow, lines: Vec<LineRow>) -> Result<Cart, Error> {
+pub(crate) async fn present(parts: &Parts, row: &CartRow, lines: Vec<LineRow>) -> Result<Cart, Error> {
     let (offers, stock) = offers(parts, &lines).await?;
     let currency = row.currency();
     let open = row.completed_at.is_none();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use catalog::{Offer, VariantId};
 use identity::{Actor, UserId};
 use inventory::Shortage;
-use platform::{Quantity, Secret, Tx};
+use platform::{Currency, Quantity, Secret, Tx};
+use time::OffsetDateTime;
 
-use crate::cart::{self, Cart, CartRow};
+use crate::cart::{self, Cart, CartRow, LineRow};
 use crate::idempotency::{self, Claim, Known};
 use crate::{CartId, CartLineId, Error, IdempotencyKey, OrderId, Parts};
 
@@ -21,7 +22,7 @@ pub struct Added {
 }
 
 /// Different variants in one cart.
-pub(crate) const MAX_LINES: i64 = 200;
+pub(crate) const MAX_LINES: usize = 200;
 
 pub(crate) async fn add(
     parts: &Parts,
@@ -39,15 +40,10 @@ pub(crate) async fn add(
         return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
     }
     row.check_open(parts.sources.now())?;
-    let offer = offer(parts, variant).await?;
     // Other modules are asked before the transaction: one that waits for a second connection while it
     // holds a first could wait forever. The order's reservation decides in the end.
-    let there = cart::lines(parts, id)
-        .await?
-        .iter()
-        .find(|line| line.variant_id == variant)
-        .map_or(0, |line| line.quantity);
-    check_stock(parts, variant, i64::from(there) + i64::from(quantity)).await?;
+    let offer = offer(parts, variant).await?;
+    let available = available(parts, variant).await?;
     let mut tx = parts.database.begin().await?;
     if let Some(key) = &key {
         let claim = Claim::of_work(id.uuid(), key, &print);
@@ -58,43 +54,9 @@ pub(crate) async fn add(
             return Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: true });
         }
     }
-    let row = lock(parts, &mut tx, id).await?;
-    match row.currency() {
-        Some(currency) if currency != offer.price.currency => {
-            return Err(Error::CurrencyMismatch { cart: currency, item: offer.price.currency });
-        }
-        _ => {}
-    }
-    let before = sqlx::query!(
-        r#"SELECT count(*) AS "lines!", coalesce(sum(quantity) FILTER (WHERE variant_id = $2), 0)::bigint AS "units!"
-           FROM orders.cart_lines WHERE cart_id = $1"#,
-        id.uuid(),
-        variant.uuid(),
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if before.units == 0 && before.lines >= MAX_LINES {
-        return Err(Error::CartFull(MAX_LINES));
-    }
-    let units = before.units + i64::from(quantity);
-    let units = Quantity::try_from(units).map_err(|_| Error::TooManyUnits)?;
-    sqlx::query!(
-        "INSERT INTO orders.cart_lines (id, cart_id, variant_id, title, quantity, unit_price, added_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = $5, unit_price = $6, title = $4",
-        parts.sources.id::<crate::CartLineMark>().uuid(),
-        id.uuid(),
-        variant.uuid(),
-        offer.title,
-        units.get(),
-        offer.price.amount,
-        parts.sources.now(),
-    )
-    .execute(&mut *tx)
-    .await?;
-    changed(parts, &mut tx, id, Some(offer.price.currency.code())).await?;
-    tx.commit(parts.sources.now()).await?;
-    Ok(Added { cart: cart::show(parts, actor, id).await?, replayed: false })
+    let held = Held::lock(parts, &mut tx, actor, id).await?;
+    let cart = held.add(parts, tx, &offer, quantity, available).await?;
+    Ok(Added { cart, replayed: false })
 }
 
 /// Opens a cart with something in it; none is opened if that can not be had.
@@ -105,15 +67,22 @@ pub(crate) async fn start(
     quantity: Quantity,
     key: Option<IdempotencyKey>,
 ) -> Result<(Cart, Option<Secret>), Error> {
-    offer(parts, variant).await?;
-    check_stock(parts, variant, i64::from(quantity)).await?;
+    let offer = offer(parts, variant).await?;
+    let available = available(parts, variant).await?;
+    check_stock(variant, quantity.into(), available)?;
     if let Some(user) = actor.user_id() {
         let id = cart::of_account(parts, user).await?;
         return Ok((add(parts, actor, id, variant, quantity, key).await?.cart, None));
     }
-    let (cart, secret) = cart::create(parts, None).await?;
-    let added = add(parts, &Actor::holder(secret.clone()), cart.id, variant, quantity, key).await?;
-    Ok((added.cart, Some(secret)))
+    let mut tx = parts.database.begin().await?;
+    let (row, secret) = cart::insert(parts, &mut tx, None).await?;
+    if let Some(key) = &key {
+        let print = idempotency::fingerprint("add_item", &(variant, quantity));
+        let claim = Claim::of_work(row.id.uuid(), key, &print);
+        idempotency::claim(&mut tx, &claim, parts.sources.now()).await?;
+    }
+    let cart = Held { row, lines: Vec::new() }.add(parts, tx, &offer, quantity, available).await?;
+    Ok((cart, Some(secret)))
 }
 
 pub(crate) async fn set_quantity(
@@ -127,25 +96,14 @@ pub(crate) async fn set_quantity(
     let lines = cart::lines(parts, id).await?;
     let variant = lines.iter().find(|row| row.id == line).ok_or(Error::LineNotFound)?.variant_id;
     let offer = offer(parts, variant).await?;
-    check_stock(parts, variant, quantity.into()).await?;
+    check_stock(variant, quantity.into(), available(parts, variant).await?)?;
     let mut tx = parts.database.begin().await?;
-    lock(parts, &mut tx, id).await?;
-    let updated = sqlx::query!(
-        "UPDATE orders.cart_lines SET quantity = $3, unit_price = $4, title = $5 WHERE id = $1 AND cart_id = $2",
-        line.uuid(),
-        id.uuid(),
-        quantity.get(),
-        offer.price.amount,
-        offer.title,
-    )
-    .execute(&mut *tx)
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::LineNotFound);
-    }
-    changed(parts, &mut tx, id, None).await?;
-    tx.commit(parts.sources.now()).await?;
-    cart::show(parts, actor, id).await
+    let mut held = Held::lock(parts, &mut tx, actor, id).await?;
+    let row = held.lines.iter_mut().find(|row| row.id == line).ok_or(Error::LineNotFound)?;
+    (row.quantity, row.unit_price) = (quantity.get(), offer.price.amount);
+    row.title.clone_from(&offer.title);
+    put(&mut tx, id, row, parts.sources.now()).await?;
+    held.save(parts, tx, None).await
 }
 
 pub(crate) async fn remove(
@@ -156,25 +114,22 @@ pub(crate) async fn remove(
 ) -> Result<Cart, Error> {
     cart::authorized(parts, actor, id).await?;
     let mut tx = parts.database.begin().await?;
-    lock(parts, &mut tx, id).await?;
-    let removed =
-        sqlx::query!("DELETE FROM orders.cart_lines WHERE id = $1 AND cart_id = $2", line.uuid(), id.uuid(),)
-            .execute(&mut *tx)
-            .await?;
-    if removed.rows_affected() == 0 {
-        return Err(Error::LineNotFound);
-    }
-    changed(parts, &mut tx, id, None).await?;
-    tx.commit(parts.sources.now()).await?;
-    cart::show(parts, actor, id).await
+    let mut held = Held::lock(parts, &mut tx, actor, id).await?;
+    let place = held.lines.iter().position(|row| row.id == line).ok_or(Error::LineNotFound)?;
+    sqlx::query!("DELETE FROM orders.cart_lines WHERE id = $1", line.uuid()).execute(&mut *tx).await?;
+    held.lines.remove(place);
+    held.save(parts, tx, None).await
 }
 
 async fn offer(parts: &Parts, variant: VariantId) -> Result<Arc<Offer>, Error> {
     parts.catalog.offers(&[variant]).await?.pop().ok_or(Error::ItemUnavailable(variant))
 }
 
-async fn check_stock(parts: &Parts, variant: VariantId, requested: i64) -> Result<(), Error> {
-    let available = parts.inventory.available(&[variant]).await?.get(&variant).copied().unwrap_or(0);
+async fn available(parts: &Parts, variant: VariantId) -> Result<i64, Error> {
+    Ok(parts.inventory.available(&[variant]).await?.get(&variant).copied().unwrap_or(0))
+}
+
+fn check_stock(variant: VariantId, requested: i64, available: i64) -> Result<(), Error> {
     if available < requested {
         let shortage = Shortage { line: 0, variant_id: variant, requested, available };
         return Err(inventory::Error::OutOfStock(vec![shortage]).into());
@@ -182,21 +137,96 @@ async fn check_stock(parts: &Parts, variant: VariantId, requested: i64) -> Resul
     Ok(())
 }
 
-/// Locks the cart, so that two changes of it come one after the other, and refuses one that is closed.
-async fn lock(parts: &Parts, tx: &mut Tx, id: CartId) -> Result<CartRow, Error> {
-    let row = sqlx::query_as!(
-        CartRow,
-        r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
-                  updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
-           FROM orders.carts WHERE id = $1 FOR UPDATE"#,
-        id.uuid(),
+/// A cart that a transaction has locked, so that two changes of it come one after the other.
+struct Held {
+    row: CartRow,
+    lines: Vec<LineRow>,
+}
+
+impl Held {
+    /// Locks it, and refuses one that is closed.
+    async fn lock(parts: &Parts, tx: &mut Tx, actor: &Actor, id: CartId) -> Result<Self, Error> {
+        let row = sqlx::query_as!(
+            CartRow,
+            r#"SELECT id AS "id: CartId", currency, version, order_id AS "order_id: OrderId", completed_at, created_at,
+                      updated_at, expires_at, token_hash, user_id AS "user_id: UserId"
+               FROM orders.carts WHERE id = $1 FOR UPDATE"#,
+            id.uuid(),
+        )
+        .fetch_optional(&mut **tx)
+        .await?
+        // Its owner has signed in meanwhile: it is their account's now, or what was in it is.
+        .filter(|row| row.is_of(actor))
+        .ok_or(Error::CartNotFound)?;
+        row.check_open(parts.sources.now())?;
+        Ok(Self { row, lines: cart::lines_in(tx, id).await? })
+    }
+
+    /// Puts so many more of something in.
+    async fn add(
+        mut self,
+        parts: &Parts,
+        mut tx: Tx,
+        offer: &Offer,
+        quantity: Quantity,
+        available: i64,
+    ) -> Result<Cart, Error> {
+        let (variant, price) = (offer.variant_id, offer.price);
+        let place = self.lines.iter().position(|line| line.variant_id == variant);
+        let units = place.map_or(0, |place| i64::from(self.lines[place].quantity)) + i64::from(quantity);
+        check_stock(variant, units, available)?;
+        if let Some(currency) = self.row.currency().filter(|currency| *currency != price.currency) {
+            return Err(Error::CurrencyMismatch { cart: currency, item: price.currency });
+        }
+        if place.is_none() && self.lines.len() >= MAX_LINES {
+            return Err(Error::CartFull(MAX_LINES));
+        }
+        let units = Quantity::try_from(units).map_err(|_| Error::TooManyUnits)?;
+        let line = LineRow {
+            id: place.map_or_else(|| parts.sources.id(), |place| self.lines[place].id),
+            variant_id: variant,
+            title: offer.title.clone(),
+            quantity: units.get(),
+            unit_price: price.amount,
+        };
+        put(&mut tx, self.row.id, &line, parts.sources.now()).await?;
+        match place {
+            Some(place) => self.lines[place] = line,
+            None => self.lines.push(line),
+        }
+        self.save(parts, tx, Some(price.currency)).await
+    }
+
+    /// Commits the change; the cart as it is then.
+    async fn save(mut self, parts: &Parts, mut tx: Tx, currency: Option<Currency>) -> Result<Cart, Error> {
+        changed(parts, &mut tx, &mut self.row, &self.lines, currency).await?;
+        tx.commit(parts.sources.now()).await?;
+        cart::present(parts, &self.row, self.lines).await
+    }
+}
+
+/// Writes a line as it shall be.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    cart: CartId,
+    line: &LineRow,
+    added_at: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO orders.cart_lines (id, cart_id, variant_id, title, quantity, unit_price, added_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = $5, unit_price = $6, title = $4",
+        line.id.uuid(),
+        cart.uuid(),
+        line.variant_id.uuid(),
+        line.title,
+        line.quantity,
+        line.unit_price,
+        added_at,
     )
-    .fetch_optional(&mut **tx)
-    .await?
-    // Its owner has signed in meanwhile, and what was in it is in their account's.
-    .ok_or(Error::CartNotFound)?;
-    row.check_open(parts.sources.now())?;
-    Ok(row)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Counts the change, moves the expiry, and lets an emptied cart take any currency again. Refuses a cart
@@ -204,28 +234,24 @@ async fn lock(parts: &Parts, tx: &mut Tx, id: CartId) -> Result<CartRow, Error> 
 pub(crate) async fn changed(
     parts: &Parts,
     tx: &mut Tx,
-    id: CartId,
-    currency: Option<&str>,
+    row: &mut CartRow,
+    lines: &[LineRow],
+    currency: Option<Currency>,
 ) -> Result<(), Error> {
-    let now = parts.sources.now();
-    let fits = sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(quantity::numeric * unit_price), 0) <= 9223372036854775807 AS "fits!"
-           FROM orders.cart_lines WHERE cart_id = $1"#,
-        id.uuid(),
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    if !fits {
+    let total: i128 = lines.iter().map(|line| i128::from(line.quantity) * i128::from(line.unit_price)).sum();
+    if total > i128::from(i64::MAX) {
         return Err(Error::TotalTooLarge);
     }
+    row.version += 1;
+    row.updated_at = parts.sources.now();
+    row.expires_at = row.updated_at + parts.settings.cart_lifetime;
+    row.currency = currency.or(row.currency()).filter(|_| !lines.is_empty()).map(|it| it.code().to_owned());
     sqlx::query!(
-        "UPDATE orders.carts SET version = version + 1, updated_at = $2, expires_at = $3,
-             currency = CASE WHEN EXISTS (SELECT FROM orders.cart_lines WHERE cart_id = $1) THEN coalesce($4, currency) END
-         WHERE id = $1",
-        id.uuid(),
-        now,
-        now + parts.settings.cart_lifetime,
-        currency,
+        "UPDATE orders.carts SET version = version + 1, updated_at = $2, expires_at = $3, currency = $4 WHERE id = $1",
+        row.id.uuid(),
+        row.updated_at,
+        row.expires_at,
+        row.currency,
     )
     .execute(&mut **tx)
     .await?;

@@ -32,7 +32,7 @@ pub enum Error {
     CartEmpty,
     /// The cart holds as many lines as it can.
     #[error("a cart holds at most {0} different items")]
-    CartFull(i64),
+    CartFull(usize),
     /// There is no such line in the cart.
     #[error("there is no such line in the cart")]
     LineNotFound,

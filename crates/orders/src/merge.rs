@@ -13,7 +13,7 @@ use serde_json::json;
 use time::Duration;
 
 use crate::cart::{self, Cart, CartRow, LineRow};
-use crate::cart_change::{MAX_LINES, changed};
+use crate::cart_change::{MAX_LINES, changed, put};
 use crate::error::price_changed;
 use crate::{CartId, Error, OrderId, Parts};
 
@@ -38,8 +38,8 @@ pub(crate) async fn merge(parts: &Parts, actor: &Actor, token: &Secret) -> Resul
         if account.as_ref().is_some_and(|cart| cart.order_id.is_some()) {
             return Ok(None);
         }
-        let plan = Plan::make(parts, guest, account).await?;
-        if write(parts, user, &plan).await? {
+        let mut plan = Plan::make(parts, guest, account).await?;
+        if write(parts, user, &mut plan).await? {
             let cart = cart::show(parts, actor, plan.kept.id).await?;
             return Ok(Some(Merged { cart, notes: plan.notes }));
         }
@@ -58,7 +58,7 @@ async fn of_guest(parts: &Parts, token: &Secret) -> Result<Option<CartRow>, Erro
         token.hash(),
         parts.sources.now(),
     )
-    .fetch_optional(parts.database.pool())
+    .fetch_optional(parts.database.lookups())
     .await?)
 }
 
@@ -70,16 +70,8 @@ async fn of_account(parts: &Parts, user: UserId) -> Result<Option<CartRow>, Erro
            FROM orders.carts WHERE user_id = $1 AND completed_at IS NULL"#,
         user.uuid(),
     )
-    .fetch_optional(parts.database.pool())
+    .fetch_optional(parts.database.lookups())
     .await?)
-}
-
-/// A line as it shall be.
-struct Put {
-    variant: VariantId,
-    title: String,
-    quantity: i32,
-    price: i64,
 }
 
 /// What shall become of the two carts.
@@ -91,7 +83,8 @@ struct Plan {
     /// Whether the kept one was the guest's.
     adopted: bool,
     currency: Option<Currency>,
-    puts: Vec<Put>,
+    /// Lines as they shall be.
+    puts: Vec<LineRow>,
     /// What leaves the kept cart.
     dropped: Vec<VariantId>,
     notes: Vec<Detail>,
@@ -174,11 +167,12 @@ impl Plan {
             let shown = Money::new(shown, currency);
             self.notes.push(price_changed(place, line.variant_id, shown, offer.price));
         }
-        self.puts.push(Put {
-            variant: line.variant_id,
+        self.puts.push(LineRow {
+            id: line.id,
+            variant_id: line.variant_id,
             title: offer.title.clone(),
             quantity,
-            price: offer.price.amount,
+            unit_price: offer.price.amount,
         });
     }
 
@@ -210,7 +204,7 @@ impl Places {
         if let Some(place) = self.0.get(&variant) {
             return Some(*place);
         }
-        if i64::try_from(next).is_ok_and(|next| next < MAX_LINES) {
+        if next < MAX_LINES {
             self.0.insert(variant, next);
             return Some(next);
         }
@@ -219,7 +213,7 @@ impl Places {
 }
 
 /// Writes the plan, if both carts still are what it was made of.
-async fn write(parts: &Parts, user: UserId, plan: &Plan) -> Result<bool, Error> {
+async fn write(parts: &Parts, user: UserId, plan: &mut Plan) -> Result<bool, Error> {
     let now = parts.sources.now();
     let (kept, gone) = (plan.kept.id, plan.gone.as_ref().map(|cart| cart.id));
     let mut tx = parts.database.begin().await?;
@@ -270,26 +264,14 @@ async fn write(parts: &Parts, user: UserId, plan: &Plan) -> Result<bool, Error> 
         .await?;
     }
     let mut added_at = now;
-    for put in &plan.puts {
-        sqlx::query!(
-            "INSERT INTO orders.cart_lines (id, cart_id, variant_id, title, quantity, unit_price, added_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = $5, unit_price = $6, title = $4",
-            parts.sources.id::<crate::CartLineMark>().uuid(),
-            kept.uuid(),
-            put.variant.uuid(),
-            put.title,
-            put.quantity,
-            put.price,
-            added_at,
-        )
-        .execute(&mut *tx)
-        .await?;
+    for line in &plan.puts {
+        put(&mut tx, kept, line, added_at).await?;
         // So that they stay in the order they were in.
         added_at += Duration::microseconds(1);
     }
     let currency = plan.currency.filter(|_| !plan.puts.is_empty());
-    changed(parts, &mut tx, kept, currency.map(Currency::code)).await?;
+    let lines = cart::lines_in(&mut tx, kept).await?;
+    changed(parts, &mut tx, &mut plan.kept, &lines, currency).await?;
     tx.commit(now).await?;
     Ok(true)
 }

@@ -187,7 +187,7 @@ impl Stage {
     }
 
     async fn end(self) {
-        self.work.database.pool().close().await;
+        self.work.database.close().await;
         self.other.close().await.unwrap();
         self.cluster.stop().await.unwrap();
     }

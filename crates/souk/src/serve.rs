@@ -299,10 +299,12 @@ impl Operations for Node {
     }
 
     async fn metrics(&self) -> String {
-        let pool = self.app.database.pool();
-        metrics::gauge!("souk_database_connections").set(f64::from(pool.size()));
-        metrics::gauge!("souk_database_connections_idle")
-            .set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
+        let database = &self.app.database;
+        for (name, pool) in [("general", database.pool()), ("lookups", database.lookups())] {
+            metrics::gauge!("souk_database_connections", "pool" => name).set(f64::from(pool.size()));
+            metrics::gauge!("souk_database_connections_idle", "pool" => name)
+                .set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
+        }
         if let Ok(backlog) = outbox::backlog(&self.app.database, self.app.sources.now()).await {
             metrics::gauge!("souk_outbox_events").set(amount(backlog.fresh + backlog.failing));
             metrics::gauge!("souk_outbox_failing_events").set(amount(backlog.failing));

@@ -88,7 +88,7 @@ impl Session {
     /// Ends the purchases under way, closes the connections and stops the cluster if it is ours.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.app.orders.drain().await;
-        self.app.database.pool().close().await;
+        self.app.database.close().await;
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
         }

@@ -854,7 +854,7 @@ async fn a_change_on_another_node_arrives() {
     let archived = PutProduct { status: ProductStatus::Archived, ..product("teapot", pence(2199)) };
     other.catalog.put_products(&Actor::system(), store, &[archived]).await.unwrap();
     seen("/code", json!("catalog/product_not_found")).await;
-    other.database.pool().close().await;
+    other.database.close().await;
     stop.cancel();
     listening.await.unwrap();
     test.finish().await;

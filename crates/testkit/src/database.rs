@@ -36,9 +36,11 @@ impl TestDatabase {
     /// When somebody else is connected to it.
     pub async fn copy(&self) -> Self {
         // A database that is copied may have no connections; the pool opens new ones when it is asked.
-        while self.database.pool().size() > 0 {
-            let connection = self.database.pool().acquire().await.expect("the test's database answers");
-            connection.close().await.expect("a connection can be closed");
+        for pool in [self.database.pool(), self.database.lookups()] {
+            while pool.size() > 0 {
+                let connection = pool.acquire().await.expect("the test's database answers");
+                connection.close().await.expect("a connection can be closed");
+            }
         }
         Self::copy_of(self.server.clone(), &self.name).await
     }
@@ -60,7 +62,7 @@ impl TestDatabase {
 
     /// Removes it. One that is left behind by a failed test goes with the server.
     pub async fn drop(self) {
-        self.database.pool().close().await;
+        self.database.close().await;
         let mut connection = PgConnection::connect_with(&self.server).await.expect("the test server answers");
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         connection.execute(AssertSqlSafe(sql)).await.expect("the database can be dropped");
@@ -105,7 +107,7 @@ async fn template(server: &PgConnectOptions) -> String {
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("can create");
         let database = Database::connect(server.clone().database(&name), 4).await.expect("can connect");
         migrate::run(database.pool(), &souk::app::migrations()).await.expect("can migrate");
-        database.pool().close().await;
+        database.close().await;
         let sql = format!("ALTER DATABASE {name} WITH is_template true allow_connections false");
         connection.execute(AssertSqlSafe(sql)).await.expect("can mark the template");
     }
