@@ -4,9 +4,12 @@
 //! Order `n` has one unit each of two products and was placed `n` milliseconds after the beginning of 2025 or so; its
 //! ids follow from `n`. Carts and idempotency keys of such orders are long gone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use sqlx::PgPool;
+use tokio::task::JoinSet;
 
 use crate::ids::PRODUCTS;
 use crate::load::number;
@@ -14,13 +17,15 @@ use crate::table::thousands;
 
 /// Orders in one transaction.
 const CHUNK: u64 = 100_000;
+/// Transactions at a time.
+const WRITERS: usize = 2;
 
 /// What can be lost while filling: it is all thrown away if the machine fails.
 const RELAX: [&str; 6] = [
     "ALTER SYSTEM SET fsync = off",
     "ALTER SYSTEM SET full_page_writes = off",
     "ALTER SYSTEM SET synchronous_commit = off",
-    "ALTER SYSTEM SET max_wal_size = '8GB'",
+    "ALTER SYSTEM SET max_wal_size = '2GB'",
     "ALTER SYSTEM SET autovacuum = off",
     "SELECT pg_reload_conf()",
 ];
@@ -90,14 +95,30 @@ pub(super) async fn fill(pool: &PgPool, orders: u64) -> anyhow::Result<()> {
         sqlx::raw_sql(setting).execute(pool).await?;
     }
     let begun = Instant::now();
-    let mut from = 0;
-    while from < orders {
-        let to = (from + CHUNK).min(orders);
-        chunk(pool, from, to).await?;
-        from = to;
-        if from.is_multiple_of(CHUNK * 10) || from == orders {
-            eprintln!("  {} orders after {:.0} s", thousands(number(from)), begun.elapsed().as_secs_f64());
-        }
+    let next = Arc::new(AtomicU64::new(0));
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        let (pool, next) = (pool.clone(), Arc::clone(&next));
+        writers.spawn(async move {
+            loop {
+                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+                if from >= orders {
+                    return anyhow::Ok(());
+                }
+                let to = (from + CHUNK).min(orders);
+                chunk(&pool, from, to).await?;
+                if to.is_multiple_of(CHUNK * 10) || to == orders {
+                    eprintln!(
+                        "  {} orders after {:.0} s",
+                        thousands(number(to)),
+                        begun.elapsed().as_secs_f64()
+                    );
+                }
+            }
+        });
+    }
+    while let Some(written) = writers.join_next().await {
+        written??;
     }
     for setting in RESTORE {
         sqlx::raw_sql(setting).execute(pool).await?;
@@ -117,6 +138,8 @@ async fn chunk(pool: &PgPool, from: u64, to: u64) -> anyhow::Result<()> {
         let written = sqlx::query(table).execute(&mut *tx).await?.rows_affected();
         anyhow::ensure!(written >= to - from, "{written} rows for {} orders", to - from);
     }
+    // Of all products, in no order: one after the other.
+    sqlx::query("SELECT pg_advisory_xact_lock(1)").execute(&mut *tx).await?;
     sqlx::query(STOCK).execute(&mut *tx).await?;
     Ok(tx.commit().await?)
 }

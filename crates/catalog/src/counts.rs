@@ -22,7 +22,7 @@ pub(crate) async fn count(database: &Database) -> Result<Counts, Error> {
                   (SELECT count(*) FROM catalog.products p JOIN catalog.stores s ON s.id = p.store_id
                    WHERE p.status = 'active' AND s.status = 'active') AS "products!""#
     )
-    .fetch_one(database.pool())
+    .fetch_one(database.lists())
     .await?;
     Ok(Counts { stores: row.stores, categories: row.categories, products: row.products })
 }

@@ -27,7 +27,7 @@ pub(crate) async fn products(
         store.uuid(),
         refs,
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
     let variants = sqlx::query!(
@@ -35,7 +35,7 @@ pub(crate) async fn products(
            WHERE product_id = ANY($1) ORDER BY position, id"#,
         &uuids(&ids),
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     let mut of_product: HashMap<ProductId, Vec<VariantId>> = HashMap::new();
     for variant in variants {

@@ -101,13 +101,13 @@ pub(crate) async fn page(
     check_exists(database, filter).await?;
     let mut count = QueryBuilder::new("SELECT count(*)");
     push_filter(&mut count, filter);
-    let total: i64 = count.build_query_scalar().fetch_one(database.pool()).await?;
+    let total: i64 = count.build_query_scalar().fetch_one(database.lists()).await?;
     let mut select = QueryBuilder::new("SELECT p.id");
     push_filter(&mut select, filter);
     select.push(" ORDER BY p.created_at DESC, p.id DESC OFFSET ").push_bind(page.offset());
     select.push(" LIMIT ").push_bind(i64::from(page.per_page));
-    let ids: Vec<ProductId> = select.build_query_scalar().fetch_all(database.pool()).await?;
-    let data = load(&mut *database.lookups().acquire().await?, &ids).await?;
+    let ids: Vec<ProductId> = select.build_query_scalar().fetch_all(database.lists()).await?;
+    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
     Ok(Page { data, page: page.page, per_page: page.per_page, total })
 }
 
@@ -143,7 +143,7 @@ pub(crate) async fn slice(
     }
     select.push(" ORDER BY ").push(column).push(" ").push(direction).push(", p.id ").push(direction);
     select.push(" LIMIT ").push_bind(i64::from(request.first) + 1);
-    let rows = select.build().fetch_all(database.pool()).await?;
+    let rows = select.build().fetch_all(database.lists()).await?;
     let mut places = Vec::with_capacity(rows.len());
     for row in &rows {
         let key = match sort {
@@ -156,7 +156,7 @@ pub(crate) async fn slice(
     // The cursor comes from the ids' list, so that a product deleted in between can not end the list early.
     let places = Slice::of(places, request.first, Cursor::encode);
     let ids: Vec<ProductId> = places.data.iter().map(|place| place.id).collect();
-    let data = load(&mut *database.lookups().acquire().await?, &ids).await?;
+    let data = load(&mut *database.pool().acquire().await?, &ids).await?;
     Ok(Slice { data, page_info: places.page_info })
 }
 

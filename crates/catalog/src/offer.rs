@@ -109,7 +109,7 @@ async fn read(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>,
            WHERE v.id = ANY($1) AND p.status = 'active' AND s.status = 'active'"#,
         &uuids(variants),
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -178,7 +178,7 @@ pub(crate) async fn find(database: &Database, actor: &Actor, key: &Key<Product>)
     .fetch_optional(database.pool())
     .await?
     .ok_or(Error::ProductNotFound)?;
-    let mut connection = database.lookups().acquire().await?;
+    let mut connection = database.pool().acquire().await?;
     load(&mut connection, &[id]).await?.pop().ok_or(Error::ProductNotFound)
 }
 

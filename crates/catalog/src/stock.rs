@@ -68,7 +68,7 @@ pub(crate) async fn believed(
         after.map(VariantId::uuid),
         limit,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.in_stock)).collect())
 }

@@ -17,7 +17,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
                OR p.currency <> s.currency
            ORDER BY p.id"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let mut violations = Vec::new();
     for row in rows {

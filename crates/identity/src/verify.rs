@@ -25,7 +25,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
            SELECT 'mailed secret', t.user_id FROM identity.mailed_tokens t JOIN identity.users u ON u.id = t.user_id
            WHERE u.deleted_at IS NOT NULL"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     found.extend(rows.into_iter().map(|row| {
         let message = format!("a {} of an account that is deleted", row.what);
@@ -34,7 +34,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
     let rows = sqlx::query!(
         "SELECT id FROM identity.sessions WHERE idle_expires_at > expires_at OR last_seen_at < created_at"
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     found.extend(rows.into_iter().map(|row| {
         Violation::new(
@@ -47,7 +47,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
         r#"SELECT session_id FROM identity.refresh_tokens t JOIN identity.sessions s ON s.id = t.session_id
            WHERE s.revoked_at IS NULL AND t.used_at IS NULL GROUP BY session_id HAVING count(*) > 1"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     found.extend(rows.into_iter().map(|row| {
         Violation::new("identity/one_refresh_token", row.session_id, "more than one refresh token is good")
@@ -55,7 +55,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
     let rows = sqlx::query!(
         r#"SELECT store_id FROM identity.memberships GROUP BY store_id HAVING count(*) FILTER (WHERE role = 'owner') = 0"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     found.extend(
         rows.into_iter().map(|row| Violation::new("identity/stores_have_owners", row.store_id, "no owner")),
@@ -65,7 +65,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
              WHERE t.user_id = c.user_id AND t.confirmed_at IS NOT NULL)
              AND NOT EXISTS (SELECT FROM identity.passkeys p WHERE p.user_id = c.user_id) GROUP BY user_id"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     found.extend(rows.into_iter().map(|row| {
         Violation::new(
@@ -76,7 +76,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
     }));
     let signing =
         sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM identity.signing_keys WHERE retires_at IS NULL"#)
-            .fetch_one(database.pool())
+            .fetch_one(database.lists())
             .await?;
     if signing > 1 {
         let message = format!("{signing} keys would sign for good");
@@ -99,6 +99,6 @@ pub(crate) async fn stores(
         after.map(StoreId::uuid),
         limit,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn available(
            FROM inventory.stock_levels WHERE variant_id = ANY($1) AND active GROUP BY variant_id"#,
         &uuids(variants),
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     let mut available: HashMap<_, _> = variants.iter().map(|variant| (*variant, 0)).collect();
     available.extend(rows.into_iter().map(|row| (row.variant_id, row.available)));

@@ -51,7 +51,7 @@ pub(crate) async fn states(
         r#"SELECT id AS "id: ReservationId", state FROM inventory.reservations WHERE id = ANY($1)"#,
         &uuids(ids),
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, ReservationState::of(&row.state))).collect())
 }
@@ -68,6 +68,6 @@ pub(crate) async fn held(
         after.map(ReservationId::uuid),
         limit,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?)
 }

@@ -8,6 +8,7 @@ use identity::{Actor, Permission};
 use platform::id::uuids;
 use platform::{Cursor, CursorRequest, Slice, Tx};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::adjustment::{self, Adjustment, Origin, Reason, StockAdjustment};
 use crate::level::{self, Level, MAIN};
@@ -195,11 +196,11 @@ impl StockKeeping for Service {
             r#"SELECT id AS "id: AdjustmentId", variant_id AS "variant_id: VariantId", location, quantity, reason, note, on_hand,
                       actor_kind, actor_id, created_at
                FROM inventory.stock_adjustments
-               WHERE variant_id = $1 AND store_id = $2 AND ($3::uuid IS NULL OR id < $3)
+               WHERE variant_id = $1 AND store_id = $2 AND id < $3
                ORDER BY id DESC LIMIT $4"#,
             variant.uuid(),
             store.uuid(),
-            after.map(AdjustmentId::uuid),
+            after.map_or(Uuid::max(), AdjustmentId::uuid),
             i64::from(slice.first) + 1,
         )
         .fetch_all(&mut *tx)
@@ -249,7 +250,7 @@ impl StockKeeping for Service {
             after.map(VariantId::uuid),
             limit,
         )
-        .fetch_all(self.database.pool())
+        .fetch_all(self.database.lists())
         .await?;
         Ok(rows.into_iter().map(|row| (row.variant_id, row.store_id)).collect())
     }

@@ -36,7 +36,7 @@ async fn levels(database: &Database) -> Result<Vec<Violation>, Error> {
               OR l.on_hand < 0 OR l.reserved < 0 OR l.reserved > l.on_hand
            ORDER BY 1, 2"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let mut violations = Vec::new();
     for row in rows {
@@ -70,7 +70,7 @@ async fn takings(database: &Database) -> Result<Vec<Violation>, Error> {
                       WHERE r.state IN ('sold', 'held') GROUP BY 1, 2) r USING (product_id, buyer)
            WHERE coalesce(t.quantity, 0) <> coalesce(r.quantity, 0) ORDER BY 1"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let wrong = |counted: i64, taken: i64| format!("{counted} counted for a buyer who has {taken}");
     Ok(rows
@@ -83,7 +83,7 @@ async fn reservations(database: &Database) -> Result<Vec<Violation>, Error> {
     let empty = sqlx::query_scalar!(
         "SELECT id FROM inventory.reservations WHERE state IN ('held', 'sold') AND cardinality(variant_ids) = 0 ORDER BY id"
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let empty =
         empty.into_iter().map(|id| Violation::new("inventory/reservation_has_lines", id, "it has no lines"));
@@ -97,7 +97,7 @@ async fn locations(database: &Database) -> Result<Vec<Violation>, Error> {
         "SELECT a.id FROM inventory.stock_adjustments a JOIN inventory.stock_levels l USING (variant_id, location)
          WHERE a.store_id IS DISTINCT FROM l.store_id ORDER BY a.id"
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     violations.extend(
         strays
@@ -109,7 +109,7 @@ async fn locations(database: &Database) -> Result<Vec<Violation>, Error> {
          HAVING coalesce(sum(places) FILTER (WHERE location = 'main'), 0) <> count(*) OR count(DISTINCT store_id) > 1
          ORDER BY 1"
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     violations.extend(miscounted.into_iter().map(|variant| {
         Violation::new("inventory/places_add_up", variant, "its row of main does not count its rows")
@@ -120,7 +120,7 @@ async fn locations(database: &Database) -> Result<Vec<Violation>, Error> {
          WHERE l.store_id IS NOT NULL AND (l.active <> coalesce(place.active, true)
                OR (place.code IS NULL AND l.location <> 'main')) ORDER BY 1"
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     violations.extend(switched.into_iter().map(|variant| {
         Violation::new(

@@ -180,7 +180,7 @@ pub(crate) async fn authorized(parts: &Parts, actor: &Actor, id: CartId) -> Resu
         actor.user_id().map(UserId::uuid),
         actor.is_system(),
     )
-    .fetch_optional(parts.database.lookups())
+    .fetch_optional(parts.database.pool())
     .await?;
     row.ok_or(Error::CartNotFound)
 }
@@ -306,7 +306,7 @@ pub(crate) async fn basket(
         checkout.map(IdempotencyKey::as_str),
         parts.sources.now(),
     )
-    .fetch_optional(parts.database.lookups())
+    .fetch_optional(parts.database.pool())
     .await?)
 }
 
@@ -320,7 +320,7 @@ pub(crate) async fn show(parts: &Parts, actor: &Actor, id: CartId) -> Result<Car
 }
 
 pub(crate) async fn lines(parts: &Parts, id: CartId) -> Result<Vec<LineRow>, Error> {
-    Ok(lines_in(&mut *parts.database.lookups().acquire().await?, id).await?)
+    Ok(lines_in(&mut *parts.database.pool().acquire().await?, id).await?)
 }
 
 /// The lines as this connection's transaction sees them, in the order they were put in.

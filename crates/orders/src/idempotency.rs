@@ -116,7 +116,7 @@ pub(crate) async fn used(
         &scopes,
         &keys,
     )
-    .fetch_all(database.lookups())
+    .fetch_all(database.pool())
     .await?;
     Ok(rows.into_iter().map(|row| (row.scope, row.key)).collect())
 }

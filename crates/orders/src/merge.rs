@@ -58,7 +58,7 @@ async fn of_guest(parts: &Parts, token: &Secret) -> Result<Option<CartRow>, Erro
         token.hash(),
         parts.sources.now(),
     )
-    .fetch_optional(parts.database.lookups())
+    .fetch_optional(parts.database.pool())
     .await?)
 }
 
@@ -70,7 +70,7 @@ async fn of_account(parts: &Parts, user: UserId) -> Result<Option<CartRow>, Erro
            FROM orders.carts WHERE user_id = $1 AND completed_at IS NULL"#,
         user.uuid(),
     )
-    .fetch_optional(parts.database.lookups())
+    .fetch_optional(parts.database.pool())
     .await?)
 }
 

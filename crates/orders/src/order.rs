@@ -142,15 +142,15 @@ async fn of_user(
         after.map(OrderId::uuid),
         limit,
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
-    let mut found = load_all(&mut *parts.database.lookups().acquire().await?, &ids).await?;
+    let mut found = load_all(&mut *parts.database.pool().acquire().await?, &ids).await?;
     found.sort_by_key(|order| std::cmp::Reverse(order.id));
     Ok(found)
 }
 
 pub(crate) async fn load(database: &Database, id: OrderId) -> Result<Order, Error> {
-    let mut connection = database.lookups().acquire().await?;
+    let mut connection = database.pool().acquire().await?;
     load_in(&mut connection, id).await
 }
 
@@ -165,7 +165,7 @@ pub(crate) async fn as_it_rested(
     id: OrderId,
     version: i32,
 ) -> Result<Option<(Order, Option<Failure>)>, Error> {
-    let mut connection = database.lookups().acquire().await?;
+    let mut connection = database.pool().acquire().await?;
     let entries = journal::of_orders(&mut connection, &[id]).await?.remove(&id).unwrap_or_default();
     let rested = |entry: &journal::Entry| entry.version > version && entry.state != OrderState::Pending;
     let Some(end) = entries.iter().position(rested) else { return Ok(None) };

@@ -46,7 +46,7 @@ pub(crate) async fn settlements(
         after.map(OrderId::uuid),
         limit,
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -77,7 +77,7 @@ pub(crate) async fn of_payments(
         &known.0,
         &known.1,
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     if !unknown.is_empty() {
         found.extend(
@@ -86,7 +86,7 @@ pub(crate) async fn of_payments(
                    WHERE payment_id = ANY($1) AND state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending')"#,
                 &unknown,
             )
-            .fetch_all(parts.database.pool())
+            .fetch_all(parts.database.lists())
             .await?,
         );
     }
@@ -99,7 +99,7 @@ pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderI
            WHERE id = ANY($1) AND state IN ('pending', 'awaiting_payment')"#,
         &uuids(orders),
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?)
 }
 
@@ -126,7 +126,7 @@ async fn sums(parts: &Parts) -> Result<Vec<Violation>, Error> {
                OR bool_or(o.source = 'checkout' AND l.total <> l.unit_price * l.quantity)
            ORDER BY o.id"#
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     let mut violations = Vec::new();
     for row in orders {
@@ -150,7 +150,7 @@ async fn sums(parts: &Parts) -> Result<Vec<Violation>, Error> {
            FROM orders.returns r LEFT JOIN orders.return_lines l ON l.return_id = r.id
            GROUP BY r.id HAVING r.total <> coalesce(sum(l.total), 0) ORDER BY r.id"#
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     violations.extend(returns.into_iter().map(|row| {
         Violation::new(
@@ -171,7 +171,7 @@ async fn stuck(parts: &Parts) -> Result<Vec<Violation>, Error> {
         parts.sources.now() - GRACE,
         parts.sources.now() - LONGEST_PENDING,
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     Ok(rows
         .into_iter()
@@ -194,7 +194,7 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
            SELECT k.order_id, 0 FROM orders.idempotency_keys k
            WHERE k.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM orders.orders o WHERE o.id = k.order_id)"#
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     let mut violations: Vec<Violation> = keys
         .into_iter()
@@ -212,7 +212,7 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
            SELECT o.cart_id, o.state FROM orders.orders o JOIN orders.carts c ON c.id = o.cart_id
            WHERE o.state NOT IN ('rejected', 'expired', 'cancelled') AND c.order_id IS DISTINCT FROM o.id"#
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     violations.extend(carts.into_iter().map(|row| {
         let state = row.state.unwrap_or_else(|| "missing".to_owned());
@@ -224,7 +224,7 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
                UNION ALL SELECT order_id FROM orders.sub_orders) AS part
            WHERE NOT EXISTS (SELECT FROM orders.orders o WHERE o.id = part.order_id)"#
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     violations.extend(strays.into_iter().map(|id| {
         Violation::new(
@@ -237,7 +237,7 @@ async fn keys_and_carts(parts: &Parts) -> Result<Vec<Violation>, Error> {
         "SELECT o.id FROM orders.orders o WHERE o.customer_id IS NOT NULL
              AND NOT EXISTS (SELECT FROM orders.customers c WHERE c.id = o.customer_id) ORDER BY o.id"
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     violations.extend(
         unknown
@@ -252,7 +252,7 @@ async fn journals(parts: &Parts) -> Result<Vec<Violation>, Error> {
     let mut violations = Vec::new();
     let mut after: Option<OrderId> = None;
     loop {
-        let mut connection = parts.database.pool().acquire().await?;
+        let mut connection = parts.database.lists().acquire().await?;
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT id AS "id: OrderId", number, currency, total, state, version, hold_expires_at, paid_at,

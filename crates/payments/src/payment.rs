@@ -185,7 +185,7 @@ pub(crate) async fn succeeded(
         after.map(PaymentId::uuid),
         limit,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.order_id)).collect())
 }

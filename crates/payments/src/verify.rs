@@ -15,7 +15,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
                   OR (c.decline_code IS NULL) <> (p.state = 'succeeded'))
            ORDER BY p.id"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     Ok(rows
         .into_iter()

@@ -170,6 +170,6 @@ pub async fn entries(
         before,
         limit,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await
 }

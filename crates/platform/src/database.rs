@@ -13,7 +13,7 @@ use crate::changes::{CHANNEL, Changes, Tag};
 use crate::{Id, audit, outbox};
 
 /// What Souk asks of each of its sessions.
-const SESSION: [(&str, &str); 6] = [
+const SESSION: [(&str, &str); 5] = [
     // That a schema exists already is no news.
     ("client_min_messages", "warning"),
     // Whoever holds a row for longer than this has a fault; the rest must not queue up behind it.
@@ -21,57 +21,59 @@ const SESSION: [(&str, &str); 6] = [
     ("idle_in_transaction_session_timeout", "60s"),
     // The cores are busy with other requests, and starting workers costs more than most of our statements.
     ("max_parallel_workers_per_gather", "0"),
-    // What is read goes by an index. A plan that was made while a table was nearly empty would read all of it, and is kept
-    // until the table is analysed: in the first minute of a new shop's first rush.
-    ("enable_seqscan", "off"),
     // Compiling a plan costs more than any of them, and a plan that has a loop despite everything looks worth it.
     ("jit", "off"),
 ];
 
-/// What it asks of those that look rows up, besides: plans are made once and kept. PostgreSQL would rather plan anew, as it
-/// takes `ANY($1)` for ten rows until it sees the one, and for a variant with its product and its store that takes ten
-/// times as long as reading them.
-const LOOKUPS: [(&str, &str); 1] = [("plan_cache_mode", "force_generic_plan")];
+/// What it asks besides where rows are read and written by their keys, in a plan that is made once and kept.
+const BY_KEY: [(&str, &str); 2] = [
+    // PostgreSQL takes `ANY($1)` for ten rows until it sees the one, and so would plan each time anew: for a variant with
+    // its product and its store that takes ten times as long as reading them.
+    ("plan_cache_mode", "force_generic_plan"),
+    // A plan that was made while a table was nearly empty would read all of it, and is kept until the table is analysed:
+    // in the first minute of a new shop's first rush.
+    ("enable_seqscan", "off"),
+];
 
 /// How a batch begins: one round trip.
-const BEGIN_BATCH: &str =
-    "BEGIN; SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_generic_plan";
+const BEGIN_BATCH: &str = "BEGIN; SET LOCAL enable_nestloop = off";
 
 /// A node's access to PostgreSQL.
 #[derive(Clone)]
 pub struct Database {
     pool: PgPool,
-    lookups: PgPool,
+    lists: PgPool,
     changes: Arc<Changes>,
 }
 
 impl Database {
-    /// Connects, with at most `connections` connections at a time, of which a quarter is for lookups.
+    /// Connects, with at most `connections` connections at a time: a quarter of them, and two at least, for lists.
     ///
     /// # Errors
     /// When the database does not answer within 15 seconds.
     pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<Self, sqlx::Error> {
         let options = options.application_name("souk").options(SESSION);
-        let for_lookups = (connections / 4).max(1);
-        let pool = pool_of((connections - for_lookups).max(1)).connect_with(options.clone()).await?;
-        let lookups = pool_of(for_lookups).connect_lazy_with(options.options(LOOKUPS));
-        Ok(Self { pool, lookups, changes: Arc::new(Changes::default()) })
+        let for_lists = (connections / 4).max(2);
+        let by_key = connections.saturating_sub(for_lists).max(2);
+        let pool = pool_of(by_key).connect_with(options.clone().options(BY_KEY)).await?;
+        let lists = pool_of(for_lists).connect_lazy_with(options);
+        Ok(Self { pool, lists, changes: Arc::new(Changes::default()) })
     }
 
-    /// The pool, for reads.
+    /// The pool, for what is read by its key and for what is written at once.
     pub const fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// The pool for reads by key: what says `id = $1` or `id = ANY($1)`, and gets few rows for each. Not for lists, which
-    /// are planned by what they are asked.
-    pub const fn lookups(&self) -> &PgPool {
-        &self.lookups
+    /// The pool for lists, reports and verification: what reads many rows, or reads them by whatever it was asked
+    /// (`$1 IS NULL OR id > $1`), and so is planned by it.
+    pub const fn lists(&self) -> &PgPool {
+        &self.lists
     }
 
     /// Closes all connections; whoever has one is waited for.
     pub async fn close(&self) {
-        self.lookups.close().await;
+        self.lists.close().await;
         self.pool.close().await;
     }
 
@@ -99,10 +101,9 @@ impl Database {
         }
     }
 
-    /// Opens a transaction that serves a batch: PostgreSQL makes its plans once and keeps them. Rows of a batch are
-    /// joined by hashing, as PostgreSQL takes 256 of them for ten and would compare each with each. A join of a table
-    /// with the rows of a batch says `id = ANY($1)` besides: else that index may be read from end to end. Where a loop
-    /// is meant, `LATERAL` says so.
+    /// Opens a transaction that serves a batch. Rows of a batch are joined by hashing, as PostgreSQL takes 256 of them for
+    /// ten and would compare each with each. A join of a table with the rows of a batch says `id = ANY($1)` besides: else
+    /// that index may be read from end to end. Where a loop is meant, `LATERAL` says so.
     ///
     /// # Errors
     /// When no connection can be had.

@@ -153,8 +153,8 @@ impl Config {
                 bail!("{key} is {seconds}; it has to be from 1 to {years}");
             }
         }
-        if !(4..=1_000).contains(&self.database_connections) {
-            bail!("database_connections is {}; it has to be from 4 to 1000", self.database_connections);
+        if !(6..=1_000).contains(&self.database_connections) {
+            bail!("database_connections is {}; it has to be from 6 to 1000", self.database_connections);
         }
         if let Some(url) = &self.database_url {
             url.options()?;

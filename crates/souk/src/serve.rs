@@ -146,7 +146,7 @@ async fn limiter(
 /// Starts what runs beside the requests; all of it ends with `stop`.
 fn start_background(app: &App, tidy: Option<Arc<dyn Recurring>>, stop: &CancellationToken) -> TaskTracker {
     let tasks = TaskTracker::new();
-    let (changes, pool) = (Arc::clone(app.database.changes()), app.database.pool().clone());
+    let (changes, pool) = (Arc::clone(app.database.changes()), app.database.lists().clone());
     let listening = stop.clone();
     tasks.spawn(async move { changes.listen(pool, listening).await });
     let (dispatcher, dispatching) = (app.dispatcher(), stop.clone());
@@ -300,7 +300,7 @@ impl Operations for Node {
 
     async fn metrics(&self) -> String {
         let database = &self.app.database;
-        for (name, pool) in [("general", database.pool()), ("lookups", database.lookups())] {
+        for (name, pool) in [("keys", database.pool()), ("lists", database.lists())] {
             metrics::gauge!("souk_database_connections", "pool" => name).set(f64::from(pool.size()));
             metrics::gauge!("souk_database_connections_idle", "pool" => name)
                 .set(f64::from(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));

@@ -36,7 +36,7 @@ impl TestDatabase {
     /// When somebody else is connected to it.
     pub async fn copy(&self) -> Self {
         // A database that is copied may have no connections; the pool opens new ones when it is asked.
-        for pool in [self.database.pool(), self.database.lookups()] {
+        for pool in [self.database.pool(), self.database.lists()] {
             while pool.size() > 0 {
                 let connection = pool.acquire().await.expect("the test's database answers");
                 connection.close().await.expect("a connection can be closed");

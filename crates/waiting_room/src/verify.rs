@@ -15,7 +15,7 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
            WHERE coalesce(p.highest, 0) > l.issued OR coalesce(w.up_to, l.lapsed) <> l.admitted
            ORDER BY l.id"#
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     for line in lines {
         let (issued, admitted) = (line.issued, line.admitted);

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use identity::{Actor, Permission};
 use platform::{Cursor, CursorRequest, Database, Money, Quantity, Slice, Slug, Tx};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::product::{Image, Product, ProductStatus, load};
 use crate::put::PutVariant;
@@ -275,11 +276,11 @@ async fn list(
     let mut tx = database.begin_within(store).await?;
     let ids = sqlx::query_scalar!(
         r#"SELECT id AS "id: ProductId" FROM catalog.products
-           WHERE store_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
+           WHERE store_id = $1 AND ($2::text IS NULL OR status = $2) AND id < $3
            ORDER BY id DESC LIMIT $4"#,
         store.uuid(),
         status.map(ProductStatus::as_str),
-        after.map(ProductId::uuid),
+        after.map_or(Uuid::max(), ProductId::uuid),
         i64::from(slice.first) + 1,
     )
     .fetch_all(&mut *tx)

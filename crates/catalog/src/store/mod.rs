@@ -255,7 +255,7 @@ impl Stores for Service {
             after.map(StoreId::uuid),
             limit,
         )
-        .fetch_all(self.database.pool())
+        .fetch_all(self.database.lists())
         .await?)
     }
 }
@@ -306,7 +306,7 @@ impl Row {
 
 pub(crate) async fn page(database: &Database, page: PageRequest) -> Result<Page<Store>, Error> {
     let total = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM catalog.stores WHERE status = 'active'"#)
-        .fetch_one(database.pool())
+        .fetch_one(database.lists())
         .await?;
     let rows = sqlx::query_as!(
         Row,
@@ -316,7 +316,7 @@ pub(crate) async fn page(database: &Database, page: PageRequest) -> Result<Page<
         page.offset(),
         i64::from(page.per_page),
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let data = rows.into_iter().map(Row::public).collect::<Result<_, _>>()?;
     Ok(Page { data, page: page.page, per_page: page.per_page, total })

@@ -88,7 +88,7 @@ pub(super) async fn queue(
         after.map(StoreId::uuid),
         i64::from(slice.first) + 1,
     )
-    .fetch_all(database.pool())
+    .fetch_all(database.lists())
     .await?;
     let stores = rows.into_iter().map(Row::whole).collect::<Result<Vec<_>, _>>()?;
     Ok(Slice::of(stores, slice.first, |store| Cursor::encode(&store.id)))

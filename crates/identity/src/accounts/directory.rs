@@ -39,7 +39,7 @@ pub(super) async fn users(
         after,
         i64::from(slice.first) + 1,
     )
-    .fetch_all(parts.database.pool())
+    .fetch_all(parts.database.lists())
     .await?;
     let found = load_all(&mut *parts.database.pool().acquire().await?, &ids).await?;
     Ok(Slice::of(found, slice.first, |user| Cursor::encode(&email_key(&user.email))))

@@ -122,12 +122,7 @@ async fn serve<W: Work>(
     while let Some(part) = parts.pop() {
         let (worker, shared, range) = (Arc::clone(work), Arc::clone(&items), part.clone());
         // In a task of its own, so that a panic ends neither the lane nor the neighbours.
-        let served = tokio::spawn(async move {
-            match &shared[range] {
-                [one] => worker.serve_one(one).await.map(|answer| vec![answer]),
-                many => worker.serve(many).await,
-            }
-        });
+        let served = tokio::spawn(async move { worker.serve(&shared[range]).await });
         let failure = match served.await {
             Ok(Ok(answers)) if answers.len() == part.len() => {
                 outcomes.extend(answers.into_iter().map(Ok));

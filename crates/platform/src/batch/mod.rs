@@ -31,12 +31,6 @@ pub trait Work: Send + Sync + 'static {
     /// Serves these calls, oldest first, in one transaction, and answers each at its place. It may be asked again for
     /// the same calls after an error: then nothing of them may be left, or doing them again changes nothing.
     async fn serve(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, sqlx::Error>;
-
-    /// Serves a call that nobody else waits beside, where there is a shorter way than a batch of one.
-    async fn serve_one(&self, item: &Self::Item) -> Result<Self::Answer, sqlx::Error> {
-        let mut answers = self.serve(std::slice::from_ref(item)).await?;
-        answers.pop().ok_or(sqlx::Error::WorkerCrashed)
-    }
 }
 
 /// The bounds of a queue.
