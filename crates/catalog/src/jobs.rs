@@ -20,6 +20,9 @@ impl Recurring for CleanUp {
     fn every(&self) -> Duration {
         Duration::from_secs(10 * 60)
     }
+    fn most(&self) -> u64 {
+        crate::once::PORTION.unsigned_abs()
+    }
     async fn round(&self) -> Result<u64, Box<dyn Error + Send + Sync>> {
         Ok(self.0.clean_up().await?)
     }

@@ -80,13 +80,17 @@ impl<'a> Once<'a> {
     }
 }
 
+/// How many are forgotten in a round.
+pub(crate) const PORTION: i64 = 5_000;
+
 /// Forgets a bounded number of keys that were kept long enough; returns how many.
 pub(crate) async fn clean_up(database: &Database, now: OffsetDateTime) -> Result<u64, Error> {
     let forgotten = sqlx::query!(
         "DELETE FROM catalog.idempotency_keys WHERE (store_id, key) IN (
              SELECT store_id, key FROM catalog.idempotency_keys WHERE created_at < $1
-             ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
+             ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
         now - LIFETIME,
+        PORTION,
     )
     .execute(database.pool())
     .await?;

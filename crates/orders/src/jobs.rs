@@ -42,6 +42,9 @@ impl Recurring for CleanUp {
     fn every(&self) -> Duration {
         Duration::from_secs(10 * 60)
     }
+    fn most(&self) -> u64 {
+        PORTION.unsigned_abs()
+    }
     async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
         Ok(self.0.clean_up().await?)
     }
@@ -118,22 +121,27 @@ impl Handler for SettleStock {
 const KEY_LIFETIME: time::Duration = time::Duration::hours(24);
 const EXPIRED_CART_KEPT: time::Duration = time::Duration::days(7);
 
-/// Deletes a bounded number a round, so that writers are not held up.
+/// How many of a kind are deleted in a round: a few at a time do not hold up whoever writes.
+const PORTION: i64 = 5_000;
+
+/// Forgets a portion of what is no longer needed; returns how many.
 pub(crate) async fn clean_up(parts: &Parts) -> Result<u64, Error> {
     let now = parts.sources.now();
     let keys = sqlx::query!(
         "DELETE FROM orders.idempotency_keys WHERE (scope, key) IN (
              SELECT scope, key FROM orders.idempotency_keys WHERE created_at < $1
-             ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
+             ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
         now - KEY_LIFETIME,
+        PORTION,
     )
     .execute(parts.database.pool())
     .await?;
     let carts = sqlx::query!(
         "DELETE FROM orders.carts WHERE id IN (
              SELECT id FROM orders.carts WHERE expires_at < $1 AND order_id IS NULL
-             ORDER BY expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED)",
+             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
         now - EXPIRED_CART_KEPT,
+        PORTION,
     )
     .execute(parts.database.pool())
     .await?;
