@@ -16,6 +16,20 @@ pub enum Error {
     /// The provider does not answer.
     #[error("the payment provider does not answer")]
     ProviderUnavailable,
+    /// The provider will not do this.
+    #[error("the payment provider refuses: {message}")]
+    ProviderRefused {
+        /// The provider's word for why.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// A notice whose signature is not the provider's, or that is too old.
+    #[error("the signature is not the provider's, or too old")]
+    BadSignature,
+    /// A notice that can not be read.
+    #[error("this is no notice of the provider's")]
+    BadNotice,
     /// What was to be written down could not be, for now.
     #[error(transparent)]
     Batch(#[from] platform::batch::Error),
@@ -27,8 +41,9 @@ pub enum Error {
 impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
-            Self::UnknownToken | Self::CardNumber => Code::Invalid,
-            Self::AmountChanged => Code::Conflict,
+            Self::UnknownToken | Self::CardNumber | Self::BadNotice => Code::Invalid,
+            Self::BadSignature => Code::Unauthenticated,
+            Self::AmountChanged | Self::ProviderRefused { .. } => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
             Self::Batch(error) => error.code().0,
             Self::Database(error) => platform::error::database_failure(error).0,
@@ -41,6 +56,9 @@ impl ServiceError for Error {
             Self::CardNumber => "payments/card_number_refused",
             Self::AmountChanged => "payments/amount_changed",
             Self::ProviderUnavailable => "payments/provider_unavailable",
+            Self::ProviderRefused { .. } => "payments/provider_refused",
+            Self::BadSignature => "payments/bad_signature",
+            Self::BadNotice => "payments/bad_notice",
             Self::Batch(error) => error.code().1,
             Self::Database(error) => platform::error::database_failure(error).1,
         }

@@ -4,7 +4,9 @@
 //! again after a crash never charges twice; a payment that succeeded or was declined stays so.
 mod error;
 mod payment;
+mod payout;
 mod provider;
+mod refund;
 mod sandbox;
 mod verify;
 
@@ -21,13 +23,19 @@ use provider::{Asked, Provider};
 
 pub use error::{DeclineCode, Error};
 pub use payment::{Charge, Payment, PaymentState};
+pub use payout::Payout;
 pub use provider::PaymentToken;
+pub use refund::Refund;
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The id of a payment: whoever wants the money picks it, and asking again with the same id is safe.
 pub type PaymentId = Id<Payment>;
+/// The id of a [`Refund`]: whoever gives money back picks it, and asking again with the same id is safe.
+pub type RefundId = Id<Refund>;
+/// The id of a [`Payout`].
+pub type PayoutId = Id<Payout>;
 
 /// What others may ask of payments.
 #[async_trait]
@@ -77,7 +85,15 @@ impl Payments for Service {
 
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {
         let Charge { id, order, amount, token } = charge;
-        let asked = Asked { id, order, amount, token: token.clone(), at: self.sources.now() };
+        let asked = Asked {
+            id,
+            order,
+            amount,
+            token: token.clone(),
+            keep: false,
+            return_url: None,
+            at: self.sources.now(),
+        };
         self.charges.call_in_turn(asked).await?
     }
 

@@ -10,7 +10,7 @@ use platform::{Currency, Database, Money, fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::provider::{Asked, PaymentToken, Provider, Said};
+use crate::provider::{Asked, PaymentToken, Provider, Said, Status};
 use crate::{DeclineCode, Error, PaymentId};
 
 /// Where a payment is in its life.
@@ -85,14 +85,18 @@ impl Work for Charging {
     type Answer = Result<Payment, Error>;
 
     async fn serve(&self, asked: &[Asked]) -> Result<Vec<Self::Answer>, sqlx::Error> {
-        let said = self.provider.charge(asked).await?;
+        let said = self.provider.charge(asked).await;
         fault::point("payments.charged");
         let payment = |asked: &Asked, said: Said| Payment {
             id: asked.id,
             order: Some(asked.order),
             provider: self.provider.name().to_owned(),
             amount: asked.amount,
-            state: said.declined.map_or(PaymentState::Succeeded, PaymentState::Declined),
+            state: match said.status {
+                Status::Succeeded => PaymentState::Succeeded,
+                Status::Declined(code) => PaymentState::Declined(code),
+                _ => PaymentState::Created,
+            },
             reference: Some(said.reference),
         };
         let answers: Vec<Self::Answer> =

@@ -5,9 +5,14 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use platform::Database;
+use identity::StoreId;
+use platform::{Database, Money};
+use time::OffsetDateTime;
 
-use crate::provider::{Asked, PaymentToken, Provider, Said};
+use crate::provider::{
+    AccountSaid, Asked, BalanceLines, Incoming, Named, Notice, Opened, Page, PaymentToken, PayoutAsked,
+    PayoutSaid, Provider, ProviderError, RefundAsked, RefundSaid, Said, Status,
+};
 use crate::{DeclineCode, Error};
 
 pub(crate) struct Sandbox(pub(crate) Database);
@@ -48,7 +53,50 @@ impl Provider for Sandbox {
         behaviour(token).map(|_| ()).ok_or(Error::UnknownToken)
     }
 
-    async fn charge(&self, asked: &[Asked]) -> Result<Vec<Result<Said, Error>>, sqlx::Error> {
+    async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {
+        match self.charge_all(asked).await {
+            Ok(said) => said,
+            Err(error) => asked.iter().map(|_| Err(ProviderError::Unavailable(error.to_string()))).collect(),
+        }
+    }
+    async fn open_page(&self, _: &Page) -> Result<Opened, ProviderError> {
+        Err(not_yet())
+    }
+    async fn look(&self, _: &Named) -> Result<Said, ProviderError> {
+        Err(not_yet())
+    }
+    async fn capture(&self, _: &Named, _: Money) -> Result<Said, ProviderError> {
+        Err(not_yet())
+    }
+    async fn void(&self, _: &Named) -> Result<Said, ProviderError> {
+        Err(not_yet())
+    }
+    async fn refund(&self, _: &RefundAsked) -> Result<RefundSaid, ProviderError> {
+        Err(not_yet())
+    }
+    async fn open_account(&self, _: StoreId, _: Option<&str>, _: &str) -> Result<AccountSaid, ProviderError> {
+        Err(not_yet())
+    }
+    async fn pay_out(&self, _: &PayoutAsked) -> Result<PayoutSaid, ProviderError> {
+        Err(not_yet())
+    }
+    async fn balance_lines(&self, _: Option<&str>, _: u32) -> Result<BalanceLines, ProviderError> {
+        Err(not_yet())
+    }
+    fn verify(&self, _: &[(String, String)], _: &[u8], _: OffsetDateTime) -> Result<Notice, Error> {
+        Err(Error::BadNotice)
+    }
+    fn read(&self, _: &[u8]) -> Result<Incoming, ProviderError> {
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> ProviderError {
+    ProviderError::Unavailable("the sandbox does not do this yet".to_owned())
+}
+
+impl Sandbox {
+    async fn charge_all(&self, asked: &[Asked]) -> Result<Vec<Result<Said, ProviderError>>, sqlx::Error> {
         let mut known: Vec<&Asked> = asked.iter().filter(|one| behaviour(&one.token).is_some()).collect();
         known.sort_by_key(|one| one.id);
         let keys: Vec<_> = known.iter().map(|one| one.id.to_string()).collect();
@@ -70,10 +118,7 @@ impl Provider for Sandbox {
         .fetch_all(self.0.pool())
         .await?;
         if made.len() == asked.len() {
-            return Ok(asked
-                .iter()
-                .map(|one| Ok(Said { reference: reference(one), declined: declined(&one.token) }))
-                .collect());
+            return Ok(asked.iter().map(|one| Ok(said(reference(one), declined(&one.token)))).collect());
         }
         self.said_before(asked, &keys).await
     }
@@ -81,6 +126,10 @@ impl Provider for Sandbox {
 
 fn declined(token: &PaymentToken) -> Option<DeclineCode> {
     behaviour(token)?.err()
+}
+
+fn said(reference: String, declined: Option<DeclineCode>) -> Said {
+    Said { reference, status: declined.map_or(Status::Succeeded, Status::Declined), fee: None, method: None }
 }
 
 fn reference(asked: &Asked) -> String {
@@ -93,7 +142,7 @@ impl Sandbox {
         &self,
         asked: &[Asked],
         keys: &[String],
-    ) -> Result<Vec<Result<Said, Error>>, sqlx::Error> {
+    ) -> Result<Vec<Result<Said, ProviderError>>, sqlx::Error> {
         let kept = sqlx::query!(
             "SELECT idempotency_key, reference, amount, currency, decline_code FROM payments.sandbox_charges
              WHERE idempotency_key = ANY($1)",
@@ -105,12 +154,12 @@ impl Sandbox {
         Ok(asked
             .iter()
             .map(|one| {
-                let row = kept.get(&one.id.to_string()).ok_or(Error::UnknownToken)?;
+                let row = kept.get(&one.id.to_string()).ok_or(ProviderError::UnknownToken)?;
                 if (row.amount, row.currency.as_str()) != (one.amount.amount, one.amount.currency.code()) {
-                    return Err(Error::AmountChanged);
+                    return Err(ProviderError::Changed);
                 }
                 let declined = row.decline_code.as_deref().map(DeclineCode::of);
-                Ok(Said { reference: row.reference.clone(), declined })
+                Ok(said(row.reference.clone(), declined))
             })
             .collect())
     }

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("catalog", &["identity", "platform"]),
     ("inventory", &["catalog", "identity", "platform"]),
     ("waiting_room", &["catalog", "identity", "platform"]),
-    ("payments", &["platform"]),
+    ("payments", &["identity", "platform"]),
     ("orders", &["catalog", "identity", "inventory", "payments", "platform", "waiting_room"]),
     ("notifications", &["identity", "platform"]),
     ("api", &["catalog", "identity", "inventory", "orders", "payments", "platform", "waiting_room"]),
