@@ -6,6 +6,7 @@
 mod incoming;
 mod page;
 mod said;
+pub(crate) mod signature;
 mod token;
 
 use async_trait::async_trait;
