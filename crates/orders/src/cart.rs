@@ -242,7 +242,9 @@ pub(crate) async fn explain(parts: &Parts, error: Error) -> Error {
         .fetch_optional(parts.database.pool())
         .await;
     match state {
-        Ok(Some(state)) if state == OrderState::Pending.as_str() => Error::CheckoutRunning(order),
+        Ok(Some(state)) if OrderState::stored(&state).is_ok_and(OrderState::is_under_way) => {
+            Error::CheckoutRunning(order)
+        }
         _ => error,
     }
 }

@@ -12,10 +12,10 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::completion::Outcome;
 use crate::idempotency::{self, Known, fingerprint};
 use crate::place::{Placed, Placing};
-use crate::settle::Settling;
+use crate::settle::{End, Settling};
 use crate::{
-    Address, CartId, Error, IdempotencyKey, Order, OrderEventKind, OrderId, OrderState, Parts, Service, cart,
-    order,
+    Address, CartId, Error, Failure, IdempotencyKey, Order, OrderEventKind, OrderId, OrderState, Parts,
+    Service, cart, order,
 };
 
 /// What a buyer sends to buy a cart.
@@ -171,7 +171,14 @@ pub(crate) async fn wait_for_rest(service: &Service, order: OrderId, version: i3
         if let Some((order, failure)) = order::as_it_rested(&parts.database, order, version).await? {
             return match failure {
                 Some(failure) => Err(Error::Failed { failure, replayed: true }),
-                None => Ok(Answer { order, replayed: true }),
+                None => Ok(Answer { order: order::with_next_action(parts, order).await?, replayed: true }),
+            };
+        }
+        let order_now = order::load(&parts.database, order).await?;
+        if order_now.status == OrderState::PaymentPending {
+            return match order_now.failure {
+                Some(_) => Err(Error::Failed { failure: Failure::unanswered(order), replayed: false }),
+                None => Ok(Answer { order: order_now, replayed: true }),
             };
         }
         if Instant::now() >= give_up {
@@ -200,8 +207,8 @@ pub(crate) async fn cancel(service: &Service, actor: &Actor, id: OrderId) -> Res
 }
 
 async fn settle_cancelled(parts: &Parts, order: Order) -> Result<Order, Error> {
-    let (id, kind) = (order.id, OrderEventKind::Cancelled);
-    let settling = Settling::new(order, kind, None, None, None, parts.sources.now())?;
+    let id = order.id;
+    let settling = Settling::new(order, End::of(OrderEventKind::Cancelled), parts.sources.now())?;
     let cancelled = Arc::clone(&settling.order);
     fault::point("orders.cancel.before_settling");
     if parts.settling.call_in_turn(settling).await? {

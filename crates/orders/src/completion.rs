@@ -8,11 +8,11 @@ use std::sync::Arc;
 use catalog::VariantId;
 use identity::UserId;
 use inventory::{BuyerKey, Limit, Line, ReservationId, Reserve};
-use payments::{Charge, PaymentId, PaymentState, PaymentToken};
+use payments::{Charge, Payment, PaymentId, PaymentState, PaymentToken};
 use platform::{Quantity, fault};
 use time::OffsetDateTime;
 
-use crate::settle::Settling;
+use crate::settle::{End, Settling};
 use crate::{Error, Failure, Order, OrderEventKind, OrderId, OrderState, Parts, order, sub_order};
 
 /// A pending order, with what is needed to carry it on.
@@ -20,34 +20,13 @@ pub(crate) struct Purchase {
     /// As it stands.
     pub(crate) order: Order,
     pub(crate) user: Option<UserId>,
-    /// The payment of the attempt that runs. Without one the order will await payment.
-    pub(crate) payment: Option<(PaymentId, PaymentToken)>,
+    /// The payment of the attempt that runs, and the token to be charged; the buyer pays elsewhere if there is none.
+    /// Without a payment the order will await one.
+    pub(crate) payment: Option<(PaymentId, Option<PaymentToken>)>,
     /// How many of a product one buyer may have, where there is a limit.
     pub(crate) limits: HashMap<VariantId, Limit>,
     /// Until when it holds its stock, if it awaited payment before.
     pub(crate) hold_expires_at: Option<OffsetDateTime>,
-}
-
-/// How an attempt to carry an order on ends.
-struct End {
-    kind: OrderEventKind,
-    failure: Option<Failure>,
-    /// Until when the stock is held.
-    hold: Option<OffsetDateTime>,
-}
-
-impl End {
-    const fn paid() -> Self {
-        Self { kind: OrderEventKind::Paid, failure: None, hold: None }
-    }
-
-    const fn given_up(kind: OrderEventKind, failure: Failure) -> Self {
-        Self { kind, failure: Some(failure), hold: None }
-    }
-
-    const fn awaits_payment(hold: OffsetDateTime, failure: Option<Failure>) -> Self {
-        Self { kind: OrderEventKind::AwaitingPayment, failure, hold: Some(hold) }
-    }
 }
 
 /// What a purchase came to.
@@ -55,8 +34,18 @@ impl End {
 pub(crate) enum Outcome {
     /// The order is paid, or awaits payment.
     Done(Box<Order>),
-    /// It was given up, or the attempt to pay failed.
+    /// It was given up, the attempt to pay failed, or the provider does not answer.
     Failed(Failure),
+}
+
+impl Outcome {
+    /// Whether the order does not go on by itself.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        match self {
+            Self::Done(order) => !order.status.is_under_way(),
+            Self::Failed(failure) => failure.code != platform::Code::Unavailable,
+        }
+    }
 }
 
 /// Carries a pending order to where it comes to rest.
@@ -82,22 +71,67 @@ async fn carry_on(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
     let Some((payment, token)) = &purchase.payment else {
         return Ok(End::awaits_payment(first_hold, None));
     };
-    let charge =
-        Charge { id: *payment, order: purchase.order.id.uuid(), amount: purchase.order.total, token };
-    match parts.payments.charge(charge).await?.state {
+    let payment = match take_money(parts, purchase, *payment, token.as_ref()).await {
+        Ok(payment) => payment,
+        Err(payments::Error::ProviderUnavailable) => return Ok(delayed(parts, Some(unanswered(purchase)))),
+        Err(error) => return Err(error.into()),
+    };
+    let now = parts.sources.now();
+    match payment.state {
         // The stock has no end to its hold: it is sold once the order is paid, by whoever hears of that.
         PaymentState::Succeeded => Ok(End::paid()),
-        PaymentState::Declined(code) => match purchase.hold_expires_at {
-            Some(until) if until > parts.sources.now() => {
-                parts.inventory.extend(reservation, Some(until)).await?;
-                Ok(End::awaits_payment(until, Some(Failure::declined(code))))
+        PaymentState::Created | PaymentState::Processing | PaymentState::Authorized => {
+            Ok(delayed(parts, None))
+        }
+        PaymentState::RequiresAction => {
+            let until = purchase.hold_expires_at.unwrap_or(first_hold).max(now + TIME_TO_ACT);
+            parts.inventory.extend(reservation, Some(until)).await?;
+            Ok(End::awaits_payment(until, None))
+        }
+        PaymentState::Declined(_) | PaymentState::Voided => {
+            let failure = Failure::unpaid(payment.state);
+            match purchase.hold_expires_at {
+                Some(until) if until > now => {
+                    parts.inventory.extend(reservation, Some(until)).await?;
+                    Ok(End::awaits_payment(until, Some(failure)))
+                }
+                _ => {
+                    parts.inventory.release(reservation).await?;
+                    Ok(End::given_up(OrderEventKind::Rejected, failure))
+                }
             }
-            _ => {
-                parts.inventory.release(reservation).await?;
-                Ok(End::given_up(OrderEventKind::Rejected, Failure::declined(code)))
-            }
-        },
-        PaymentState::Created => Err(payments::Error::ProviderUnavailable.into()),
+        }
+    }
+}
+
+/// However late it is, a buyer has so long for a challenge that their bank asks of them.
+const TIME_TO_ACT: time::Duration = time::Duration::minutes(5);
+
+fn delayed(parts: &Parts, failure: Option<Failure>) -> End {
+    End::delayed(parts.sources.now() + parts.settings.step_deadline, failure)
+}
+
+/// What the buyer is told while the provider does not answer.
+fn unanswered(purchase: &Purchase) -> Failure {
+    Failure::unanswered(purchase.order.id)
+}
+
+/// Charges the token, or asks how the payment stands that the buyer makes elsewhere.
+async fn take_money(
+    parts: &Parts,
+    purchase: &Purchase,
+    id: PaymentId,
+    token: Option<&PaymentToken>,
+) -> Result<Payment, payments::Error> {
+    match token {
+        Some(token) => {
+            let Order { id: order, total, .. } = &purchase.order;
+            let (order, amount) = (order.uuid(), *total);
+            let return_url = parts.settings.return_url(purchase.order.id);
+            let charge = Charge { id, order, amount, token, return_url: return_url.as_deref() };
+            parts.payments.charge(charge).await
+        }
+        None => parts.payments.look(id).await,
     }
 }
 
@@ -109,7 +143,7 @@ async fn hold_stock(
     id: ReservationId,
     first_hold: OffsetDateTime,
 ) -> Result<(), inventory::Error> {
-    if purchase.hold_expires_at.is_some() {
+    if purchase.hold_expires_at.is_some() || purchase.order.status == OrderState::PaymentPending {
         return parts.inventory.extend(id, None).await;
     }
     let order = &purchase.order;
@@ -146,14 +180,19 @@ async fn after_release(parts: &Parts, purchase: &Purchase) -> Result<End, Error>
         None => None,
     };
     match payment.map(|payment| payment.state) {
-        Some(PaymentState::Declined(code)) => {
-            Ok(End::given_up(OrderEventKind::Rejected, Failure::declined(code)))
+        Some(state @ (PaymentState::Declined(_) | PaymentState::Voided)) => {
+            Ok(End::given_up(OrderEventKind::Rejected, Failure::unpaid(state)))
+        }
+        // They paid on a page or after a challenge, and too late: the stock is gone.
+        Some(PaymentState::Succeeded) if let Some((id, None)) = &purchase.payment => {
+            parts.payments.give_back(*id).await?;
+            Ok(End::given_up(OrderEventKind::Expired, Failure::paid_too_late()))
         }
         None if purchase.hold_expires_at.is_some() || purchase.payment.is_none() => {
             Ok(End::given_up(OrderEventKind::Expired, Failure::expired()))
         }
         None => Ok(End::given_up(OrderEventKind::Rejected, Failure::reservation_lost())),
-        Some(PaymentState::Created | PaymentState::Succeeded) => {
+        Some(_) => {
             tracing::error!(order = %purchase.order.id, "a payment stands although the stock was given back");
             Err(inventory::Error::Released.into())
         }
@@ -161,18 +200,26 @@ async fn after_release(parts: &Parts, purchase: &Purchase) -> Result<End, Error>
 }
 
 /// Writes how the order came to rest; whoever writes first decides, the others read it.
-async fn finish(parts: &Parts, purchase: Purchase, end: End) -> Result<Outcome, Error> {
-    let payment = purchase.payment.as_ref().map(|(id, _)| *id).filter(|_| end.kind == OrderEventKind::Paid);
+async fn finish(parts: &Parts, purchase: Purchase, mut end: End) -> Result<Outcome, Error> {
     let id = purchase.order.id;
-    let settling =
-        Settling::new(purchase.order, end.kind, end.failure, end.hold, payment, parts.sources.now())?;
-    let order = Arc::clone(&settling.order);
-    let failure = settling.failure.clone();
+    if end.kind == OrderEventKind::PaymentDelayed && purchase.order.status == OrderState::PaymentPending {
+        // As it was.
+        return Ok(end.failure.map_or_else(|| Outcome::Done(Box::new(purchase.order)), Outcome::Failed));
+    }
+    end.payment = purchase.payment.as_ref().map(|(id, _)| *id).filter(|_| end.kind == OrderEventKind::Paid);
+    let settling = Settling::new(purchase.order, end, parts.sources.now())?;
+    let (order, failure) = (Arc::clone(&settling.order), settling.end.failure.clone());
     if !parts.settling.call_in_turn(settling).await? {
         return rest(parts, id).await;
     }
     fault::point("orders.settle.answered");
-    Ok(failure.map_or_else(|| Outcome::Done(Box::new(Arc::unwrap_or_clone(order))), Outcome::Failed))
+    match failure {
+        Some(failure) => Ok(Outcome::Failed(failure)),
+        None => {
+            let order = Arc::unwrap_or_clone(order);
+            Ok(Outcome::Done(Box::new(order::with_next_action(parts, order).await?)))
+        }
+    }
 }
 
 /// The outcome of an order that came to rest by somebody else's doing.
@@ -192,18 +239,12 @@ async fn rest(parts: &Parts, id: OrderId) -> Result<Outcome, Error> {
 }
 
 /// The order as it is after this has happened to it.
-pub(crate) fn moved(
-    mut order: Order,
-    kind: OrderEventKind,
-    failure: Option<&Failure>,
-    hold: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-) -> Result<Order, Error> {
-    order.status = kind.leads(Some(order.status)).ok_or(Error::WrongState(order.status))?;
+pub(crate) fn moved(mut order: Order, end: &End, now: OffsetDateTime) -> Result<Order, Error> {
+    order.status = end.kind.leads(Some(order.status)).ok_or(Error::WrongState(order.status))?;
     order.version += 1;
-    order.failure = failure.cloned().map(Into::into);
-    order.hold_expires_at = hold;
-    if kind == OrderEventKind::Paid {
+    order.failure = end.failure.clone().map(Into::into);
+    order.hold_expires_at = end.hold;
+    if end.kind == OrderEventKind::Paid {
         order.paid_at = Some(now);
         order.sub_orders = sub_order::split(&order);
     }

@@ -37,7 +37,7 @@ pub(crate) async fn erase(parts: &Parts) -> Result<u64, Error> {
     let orders = sqlx::query_scalar!(
         r#"WITH settled AS (
                SELECT o.id FROM orders.orders o JOIN orders.erasures e ON e.user_id = o.user_id
-               WHERE o.state NOT IN ('pending', 'awaiting_payment')
+               WHERE o.state NOT IN ('pending', 'payment_pending', 'awaiting_payment')
                ORDER BY o.id LIMIT $2 FOR UPDATE OF o SKIP LOCKED
            )
            UPDATE orders.orders o
@@ -65,7 +65,7 @@ pub(crate) async fn erase(parts: &Parts) -> Result<u64, Error> {
         "UPDATE orders.carts c SET user_id = NULL
          FROM orders.erasures e, orders.orders o
          WHERE c.user_id = e.user_id AND c.completed_at IS NOT NULL AND o.id = c.order_id
-           AND o.state NOT IN ('pending', 'awaiting_payment')"
+           AND o.state NOT IN ('pending', 'payment_pending', 'awaiting_payment')"
     )
     .execute(&mut *tx)
     .await?;

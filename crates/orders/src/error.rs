@@ -1,7 +1,7 @@
 use catalog::VariantId;
 use identity::Denied;
 use inventory::{Excess, Shortage};
-use payments::DeclineCode;
+use payments::{DeclineCode, PaymentState};
 use platform::page::BadCursor;
 use platform::{Code, Currency, Detail, Money, Quantity, ServiceError};
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,41 @@ impl Failure {
             reason: code.reason().to_owned(),
             message: code.message().to_owned(),
             details: vec![Detail::new("payment.token", code.as_str(), code.message())],
+        }
+    }
+
+    /// Why a payment that ended otherwise came to nothing.
+    pub(crate) fn unpaid(state: PaymentState) -> Self {
+        match state {
+            PaymentState::Declined(code) => Self::declined(code),
+            _ => Self {
+                code: Code::PaymentRequired,
+                reason: "payments/voided".to_owned(),
+                message: "the payment was called off; nothing was charged".to_owned(),
+                details: Vec::new(),
+            },
+        }
+    }
+
+    /// The provider does not answer.
+    pub(crate) fn unanswered(order: OrderId) -> Self {
+        let message =
+            "the payment provider does not answer; the order is safe and will be paid as soon as it does";
+        Self {
+            code: Code::Unavailable,
+            reason: "payments/provider_unavailable".to_owned(),
+            message: message.to_owned(),
+            details: vec![Detail::new("order_id", "order", message).with_facts(json!({"order_id": order}))],
+        }
+    }
+
+    /// Money came when the order's time was over.
+    pub(crate) fn paid_too_late() -> Self {
+        Self {
+            code: Code::Conflict,
+            reason: "orders/paid_too_late".to_owned(),
+            message: "the payment came when the items had been given back; the money goes back".to_owned(),
+            details: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use identity::Actor;
 use identity::events::UserDeleted;
 use inventory::events::ReservationsExpired;
 use inventory::{Inventory, ReservationId};
+use payments::events::PaymentMoved;
 use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
@@ -113,6 +114,55 @@ impl Handler for SettleStock {
         }
         if !sold.is_empty() || !released.is_empty() {
             self.0.settle(&sold, &released).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the money follow orders, as [`SettleStock`] has the stock.
+pub struct SettleMoney(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Handler for SettleMoney {
+    fn topics(&self) -> &'static [&'static str] {
+        &[OrdersMoved::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        let (mut paid, mut at_rest) = (Vec::new(), Vec::new());
+        for delivery in deliveries {
+            for moved in delivery.read::<OrdersMoved>()?.into_iter().flat_map(|event| event.moves) {
+                match moved.kind {
+                    OrderEventKind::Paid => paid.push(moved.order_id),
+                    OrderEventKind::Cancelled | OrderEventKind::Expired | OrderEventKind::Rejected => {}
+                    _ => continue,
+                }
+                at_rest.push(moved.order_id);
+            }
+        }
+        if !at_rest.is_empty() {
+            self.0.settle_money(&paid, &at_rest).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Carries orders on whose payment its provider told of.
+pub struct FollowPayments(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Handler for FollowPayments {
+    fn topics(&self) -> &'static [&'static str] {
+        &[PaymentMoved::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            if let Some(moved) = delivery.read::<PaymentMoved>()?
+                && let Some(order) = moved.order_id
+            {
+                self.0.payment_moved(order.into(), moved.payment_id).await?;
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! cart becomes at most one order that is not rejected or expired; a key is answered once, the same way
 //! each time; no order stays in a step past its deadline while a worker runs; an account has one open cart at most.
 
+mod by_itself;
 mod cart;
 mod cart_change;
 mod checkout;
@@ -45,6 +46,7 @@ use waiting_room::WaitingRoom;
 use place::Place;
 use settle::Settle;
 
+pub use by_itself::{Back, PaymentPage};
 pub use cart::{Cart, CartLine, CartLineMark, ProductRef};
 pub use cart_change::Added;
 pub use checkout::{Accepted, Answer, Checkout};
@@ -54,7 +56,7 @@ pub use import::{
     Customer, Grown, Import, Imported, ImportedDocuments, ImportedLine, ImportedOrder, ImportedReturn,
 };
 pub use merge::Merged;
-pub use order::{Order, OrderFailure, OrderLine};
+pub use order::{NextAction, Order, OrderFailure, OrderLine};
 pub use platform::Address;
 pub use progress::OrderEvent;
 pub use state::{MOVES, OrderEventKind, OrderState};
@@ -84,6 +86,15 @@ pub struct Settings {
     pub duplicate_wait: Duration,
     /// How many purchases may be under way in this process; one more is told to come again.
     pub most_under_way: usize,
+    /// Where buyers see an order, with its id put behind: there they come back to from a challenge of their bank's.
+    pub order_url: Option<String>,
+}
+
+impl Settings {
+    /// Where a buyer sees this order.
+    pub(crate) fn return_url(&self, order: OrderId) -> Option<String> {
+        self.order_url.as_ref().map(|url| format!("{url}{order}"))
+    }
 }
 
 impl Default for Settings {
@@ -94,6 +105,7 @@ impl Default for Settings {
             step_deadline: Duration::from_secs(10),
             duplicate_wait: Duration::from_secs(10),
             most_under_way: 20_000,
+            order_url: None,
         }
     }
 }
@@ -167,6 +179,21 @@ pub trait Orders: Send + Sync + 'static {
         key: IdempotencyKey,
         token: payments::PaymentToken,
     ) -> Result<Answer, Error>;
+
+    /// Opens a page at the provider on which an order that awaits payment is paid, or gives the one that is open.
+    async fn open_payment_page(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        back: Back,
+    ) -> Result<PaymentPage, Error>;
+
+    /// Hears of a payment that its provider told of. Idempotent.
+    async fn payment_moved(&self, order: OrderId, payment: PaymentId) -> Result<(), Error>;
+
+    /// Has the money follow orders: the sales of these that were paid are posted, and nothing can be paid any more for
+    /// these, which came to rest. Idempotent.
+    async fn settle_money(&self, paid: &[OrderId], at_rest: &[OrderId]) -> Result<(), Error>;
 
     /// The order of this id, if it is of the actor's account or they hold the token of the cart it came from.
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error>;
@@ -362,6 +389,23 @@ impl Orders for Service {
         token: payments::PaymentToken,
     ) -> Result<Answer, Error> {
         pay::pay(self, actor, order, key, token).await
+    }
+
+    async fn open_payment_page(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        back: Back,
+    ) -> Result<PaymentPage, Error> {
+        by_itself::open_page(&self.parts, actor, order, back).await
+    }
+
+    async fn payment_moved(&self, order: OrderId, payment: PaymentId) -> Result<(), Error> {
+        by_itself::payment_moved(&self.parts, order, payment).await
+    }
+
+    async fn settle_money(&self, paid: &[OrderId], at_rest: &[OrderId]) -> Result<(), Error> {
+        by_itself::settle_money(&self.parts, paid, at_rest).await
     }
 
     async fn order(&self, actor: &Actor, order: OrderId) -> Result<Order, Error> {

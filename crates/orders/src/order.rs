@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use catalog::{ProductId, StoreId, VariantId};
 use identity::{Actor, UserId};
+use payments::{PaymentId, PaymentState};
 use platform::{Currency, Cursor, CursorRequest, Database, Email, Money, Slice};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -43,6 +44,8 @@ pub struct Order {
     pub billing_address: Option<Address>,
     /// Why it ended without payment, or why the last attempt to pay failed.
     pub failure: Option<OrderFailure>,
+    /// What the buyer has to do for the payment to go on.
+    pub next_action: Option<NextAction>,
     /// Until when it holds its stock without being paid.
     #[serde(with = "time::serde::rfc3339::option")]
     pub hold_expires_at: Option<OffsetDateTime>,
@@ -52,6 +55,18 @@ pub struct Order {
     /// When it was paid.
     #[serde(with = "time::serde::rfc3339::option")]
     pub paid_at: Option<OffsetDateTime>,
+}
+
+/// What the buyer has to do for a payment to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum NextAction {
+    /// Go to a page of the provider's: a challenge such as 3-D Secure, or the page on which they pay.
+    Redirect {
+        /// The page.
+        #[schema(example = "https://pay.example/3ds/01a1fa97")]
+        url: String,
+    },
 }
 
 /// Why an order was not paid.
@@ -97,7 +112,26 @@ pub struct OrderLine {
 
 pub(crate) async fn show(parts: &Parts, actor: &Actor, id: OrderId) -> Result<Order, Error> {
     authorize(parts, actor, id).await?;
-    load(&parts.database, id).await
+    with_next_action(parts, load(&parts.database, id).await?).await
+}
+
+/// Says what the buyer has to do, if the order waits for that.
+pub(crate) async fn with_next_action(parts: &Parts, mut order: Order) -> Result<Order, Error> {
+    if order.status != OrderState::AwaitingPayment || order.failure.is_some() {
+        return Ok(order);
+    }
+    let payment = sqlx::query_scalar!(
+        r#"SELECT payment_id AS "id: PaymentId" FROM orders.orders WHERE id = $1"#,
+        order.id.uuid(),
+    )
+    .fetch_one(parts.database.pool())
+    .await?;
+    let Some(id) = payment else { return Ok(order) };
+    let payment = parts.payments.payments(&[id]).await?.remove(&id);
+    order.next_action = payment
+        .filter(|payment| payment.state == PaymentState::RequiresAction)
+        .and_then(|payment| Some(NextAction::Redirect { url: payment.action_url? }));
+    Ok(order)
 }
 
 /// Refuses an actor whose order it is not: it is of their account, or they hold the token of its cart.
@@ -167,7 +201,7 @@ pub(crate) async fn as_it_rested(
 ) -> Result<Option<(Order, Option<Failure>)>, Error> {
     let mut connection = database.pool().acquire().await?;
     let entries = journal::of_orders(&mut connection, &[id]).await?.remove(&id).unwrap_or_default();
-    let rested = |entry: &journal::Entry| entry.version > version && entry.state != OrderState::Pending;
+    let rested = |entry: &journal::Entry| entry.version > version && !entry.state.is_under_way();
     let Some(end) = entries.iter().position(rested) else { return Ok(None) };
     let then = Rebuilt::of(&entries[..=end]).map_err(|wrong| sqlx::Error::Decode(wrong.into()))?;
     let mut order = load_in(&mut connection, id).await?;
@@ -216,6 +250,7 @@ pub(crate) async fn load_all(
                 shipping_address: row.shipping_address.map(|address| address.0),
                 billing_address: row.billing_address.map(|address| address.0),
                 failure: row.failure.map(|Json(failure)| failure.into()),
+                next_action: None,
                 hold_expires_at: row.hold_expires_at.filter(|_| status == OrderState::AwaitingPayment),
                 placed_at: row.placed_at,
                 paid_at: row.paid_at,

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::completion::{Purchase, complete};
 use crate::order::load_all;
-use crate::settle::Settling;
+use crate::settle::{End, Settling};
 use crate::{Error, Failure, OrderEventKind, OrderId, OrderState, Parts};
 
 /// How many orders are taken up at a time.
@@ -38,8 +38,12 @@ pub(crate) async fn recover(parts: &Arc<Parts>) -> Result<u64, Error> {
 async fn carry_on_late(parts: &Arc<Parts>) -> Result<(usize, u64), Error> {
     let now = parts.sources.now();
     let ids = sqlx::query_scalar!(
-        r#"UPDATE orders.orders SET deadline_at = $2
-           WHERE id IN (SELECT id FROM orders.orders WHERE state = 'pending' AND deadline_at <= $1
+        r#"UPDATE orders.orders
+           -- The longer a provider does not answer, the more rarely it is asked: after half as long again, ten minutes at
+           -- most.
+           SET deadline_at = CASE state WHEN 'pending' THEN $2
+                   ELSE greatest($2, least($1 + ($1 - updated_at) / 2, $1 + interval '10 minutes')) END
+           WHERE id IN (SELECT id FROM orders.orders WHERE deadline_at <= $1
                         ORDER BY deadline_at LIMIT $3 FOR UPDATE SKIP LOCKED)
            RETURNING id AS "id: OrderId""#,
         now,
@@ -56,7 +60,7 @@ async fn carry_on_late(parts: &Arc<Parts>) -> Result<(usize, u64), Error> {
     let mut recovered = 0;
     while let Some(run) = runs.join_next().await {
         match run {
-            Ok((_, Ok(_))) => recovered += 1,
+            Ok((_, Ok(outcome))) => recovered += u64::from(outcome.is_at_rest()),
             Ok((order, Err(error))) => {
                 metrics::counter!("souk_orders_recovery_failures_total").increment(1);
                 tracing::warn!(%order, %error, "recovery did not succeed yet");
@@ -76,7 +80,7 @@ async fn purchases(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Purchase>, Erro
     let rows = sqlx::query!(
         r#"SELECT id AS "id: OrderId", user_id AS "user_id: UserId", payment_id AS "payment_id: PaymentId", payment_token,
                   hold_expires_at
-           FROM orders.orders WHERE id = ANY($1) AND state = 'pending' AND source = 'checkout'"#,
+           FROM orders.orders WHERE id = ANY($1) AND deadline_at IS NOT NULL AND source = 'checkout'"#,
         &uuids(ids),
     )
     .fetch_all(&mut *connection)
@@ -98,14 +102,16 @@ async fn purchases(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Purchase>, Erro
     Ok(rows
         .into_iter()
         .filter_map(|row| {
-            let order = orders.remove(&row.id).filter(|order| order.status == OrderState::Pending)?;
+            let order = orders.remove(&row.id).filter(|order| order.status.is_under_way())?;
             let limits = order
                 .lines
                 .iter()
                 .filter_map(|line| limits.get(&line.variant_id).map(|limit| (line.variant_id, *limit)));
             Some(Purchase {
                 user: row.user_id,
-                payment: row.payment_id.zip(row.payment_token.as_deref().map(PaymentToken::presented)),
+                payment: row
+                    .payment_id
+                    .map(|id| (id, row.payment_token.as_deref().map(PaymentToken::presented))),
                 limits: limits.collect(),
                 hold_expires_at: row.hold_expires_at,
                 order,
@@ -152,8 +158,8 @@ pub(crate) async fn expire(parts: &Parts, ids: &[OrderId]) -> Result<u64, Error>
     let now: OffsetDateTime = parts.sources.now();
     let mut expired = 0;
     for order in orders.into_iter().filter(|order| order.status == OrderState::AwaitingPayment) {
-        let failure = Some(Failure::expired());
-        let settling = Settling::new(order, OrderEventKind::Expired, failure, None, None, now)?;
+        let end = End::given_up(OrderEventKind::Expired, Failure::expired());
+        let settling = Settling::new(order, end, now)?;
         fault::point("orders.expire.before_settling");
         expired += u64::from(parts.settling.call_in_turn(settling).await?);
         fault::point("orders.expire.settled");

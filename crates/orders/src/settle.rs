@@ -14,14 +14,48 @@ use crate::events::{OrderMoved, OrdersMoved};
 use crate::journal::{self, Entry, Facts};
 use crate::{Error, Failure, Order, OrderEventKind, OrderId, OrderState, SubOrder};
 
+/// How an attempt to carry an order on ends.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) kind: OrderEventKind,
+    pub(crate) failure: Option<Failure>,
+    /// Until when the stock is held.
+    pub(crate) hold: Option<OffsetDateTime>,
+    /// When it is carried on again, if it goes on by itself.
+    pub(crate) deadline: Option<OffsetDateTime>,
+    /// What it was paid with.
+    pub(crate) payment: Option<PaymentId>,
+}
+
+impl End {
+    /// Nothing is to be said but that this happened.
+    pub(crate) const fn of(kind: OrderEventKind) -> Self {
+        Self { kind, failure: None, hold: None, deadline: None, payment: None }
+    }
+
+    pub(crate) const fn paid() -> Self {
+        Self::of(OrderEventKind::Paid)
+    }
+
+    pub(crate) fn given_up(kind: OrderEventKind, failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::of(kind) }
+    }
+
+    pub(crate) fn awaits_payment(hold: OffsetDateTime, failure: Option<Failure>) -> Self {
+        Self { hold: Some(hold), failure, ..Self::of(OrderEventKind::AwaitingPayment) }
+    }
+
+    /// The provider has not answered, or not decided.
+    pub(crate) fn delayed(deadline: OffsetDateTime, failure: Option<Failure>) -> Self {
+        Self { deadline: Some(deadline), failure, ..Self::of(OrderEventKind::PaymentDelayed) }
+    }
+}
+
 /// Something that happens to an order, if it still is at the version before.
 pub(crate) struct Settling {
     /// The order after it.
     pub(crate) order: Arc<Order>,
-    pub(crate) failure: Option<Failure>,
-    kind: OrderEventKind,
-    hold: Option<OffsetDateTime>,
-    payment: Option<PaymentId>,
+    pub(crate) end: End,
     at: OffsetDateTime,
 }
 
@@ -30,16 +64,8 @@ impl Settling {
     ///
     /// # Errors
     /// [`Error::WrongState`] if it may not happen in the order's state.
-    pub(crate) fn new(
-        order: Order,
-        kind: OrderEventKind,
-        failure: Option<Failure>,
-        hold: Option<OffsetDateTime>,
-        payment: Option<PaymentId>,
-        at: OffsetDateTime,
-    ) -> Result<Self, Error> {
-        let order = Arc::new(moved(order, kind, failure.as_ref(), hold, at)?);
-        Ok(Self { order, failure, kind, hold, payment, at })
+    pub(crate) fn new(order: Order, end: End, at: OffsetDateTime) -> Result<Self, Error> {
+        Ok(Self { order: Arc::new(moved(order, &end, at)?), end, at })
     }
 
     /// The order, and the version that this makes of it.
@@ -51,12 +77,12 @@ impl Settling {
         Entry {
             order_id: self.order.id,
             version: self.order.version,
-            kind: self.kind,
+            kind: self.end.kind,
             state: self.order.status,
             facts: Facts {
-                failure: self.failure.clone(),
-                hold_expires_at: self.hold,
-                payment_id: self.payment,
+                failure: self.end.failure.clone(),
+                hold_expires_at: self.end.hold,
+                payment_id: self.end.payment,
                 ..Facts::default()
             },
             occurred_at: self.at,
@@ -116,18 +142,18 @@ fn count(done: &[&Settling]) {
 async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32)>, sqlx::Error> {
     let parts: Vec<(&Order, &SubOrder)> = items
         .iter()
-        .filter(|item| item.kind == OrderEventKind::Paid)
+        .filter(|item| item.end.kind == OrderEventKind::Paid)
         .flat_map(|item| item.order.sub_orders.iter().map(|part| (&*item.order, part)))
         .collect();
     let moved = sqlx::query!(
         r#"WITH wanted AS (
                SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                                    $7::timestamptz[], $8::text[])
-                   AS s (id, version, kind, state, failure, hold, at, facts)
+                                    $7::timestamptz[], $8::text[], $16::timestamptz[])
+                   AS s (id, version, kind, state, failure, hold, at, facts, deadline)
            ), moved AS (
                UPDATE orders.orders o
-               SET state = s.state, version = s.version, failure = s.failure::jsonb, updated_at = s.at, deadline_at = NULL,
-                   payment_token = NULL, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
+               SET state = s.state, version = s.version, failure = s.failure::jsonb, updated_at = s.at, deadline_at = s.deadline,
+                   payment_token = CASE WHEN s.deadline IS NOT NULL THEN o.payment_token END, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
                    paid_at = CASE WHEN s.state = 'paid' THEN s.at ELSE o.paid_at END
                FROM wanted s WHERE o.id = ANY($1) AND o.id = s.id AND o.version = s.version - 1
                RETURNING o.id, o.version
@@ -145,11 +171,11 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32
            SELECT id AS "id!: OrderId", version AS "version!" FROM moved"#,
         &items.iter().map(|item| item.order.id.uuid()).collect::<Vec<_>>(),
         &items.iter().map(|item| item.order.version).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.kind.as_str()).collect::<Vec<_>>() as &[&str],
+        &items.iter().map(|item| item.end.kind.as_str()).collect::<Vec<_>>() as &[&str],
         &items.iter().map(|item| item.order.status.as_str()).collect::<Vec<_>>() as &[&str],
-        &items.iter().map(|item| item.failure.as_ref().map(database::json_text)).collect::<Vec<_>>()
+        &items.iter().map(|item| item.end.failure.as_ref().map(database::json_text)).collect::<Vec<_>>()
             as &[Option<String>],
-        &items.iter().map(|item| item.hold).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
+        &items.iter().map(|item| item.end.hold).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
         &items.iter().map(|item| item.at).collect::<Vec<_>>(),
         &items.iter().map(|item| database::json_text(&item.entry().facts)).collect::<Vec<_>>(),
         &parts.iter().map(|(order, _)| order.id.uuid()).collect::<Vec<_>>(),
@@ -159,6 +185,7 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32
         &parts.iter().map(|(_, part)| part.total.amount).collect::<Vec<_>>(),
         &parts.iter().map(|(order, _)| order.placed_at).collect::<Vec<_>>(),
         &parts.iter().map(|(order, _)| order.paid_at.unwrap_or(order.placed_at)).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.end.deadline).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -217,7 +244,7 @@ mod tests {
         let database = &test.app.database;
         let now = test.app.sources.now();
         let settling =
-            |order, kind| Settling::new(order, kind, Some(Failure::expired()), None, None, now).unwrap();
+            |order, kind| Settling::new(order, End::given_up(kind, Failure::expired()), now).unwrap();
         let order = load(database, id).await.unwrap();
         let mut before = order.clone();
         before.version -= 1;

@@ -13,6 +13,8 @@ pub enum OrderState {
     Pending,
     /// Its stock is held until it is paid or `hold_expires_at` comes.
     AwaitingPayment,
+    /// The provider has been asked for the money and has not answered, or is still at it; goes on by itself.
+    PaymentPending,
     /// Paid; its stock is sold.
     Paid,
     /// Ended without payment: no stock, or the payment was declined.
@@ -31,9 +33,10 @@ pub enum OrderState {
 
 impl OrderState {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pending,
         Self::AwaitingPayment,
+        Self::PaymentPending,
         Self::Paid,
         Self::Rejected,
         Self::Expired,
@@ -48,6 +51,7 @@ impl OrderState {
         match self {
             Self::Pending => "pending",
             Self::AwaitingPayment => "awaiting_payment",
+            Self::PaymentPending => "payment_pending",
             Self::Paid => "paid",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
@@ -67,6 +71,11 @@ impl OrderState {
     /// Whether the order ended without a purchase: its cart can be bought again.
     pub const fn is_given_up(self) -> bool {
         matches!(self, Self::Rejected | Self::Expired | Self::Cancelled)
+    }
+
+    /// Whether it is being carried on, without anybody having to do anything.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Pending | Self::PaymentPending)
     }
 
     /// Whether nothing can happen to the order any more.
@@ -93,6 +102,8 @@ pub enum OrderEventKind {
     AwaitingPayment,
     /// Somebody pays for it.
     PaymentStarted,
+    /// The provider has not answered, or not decided.
+    PaymentDelayed,
     /// It was paid.
     Paid,
     /// There was no stock, or the payment was declined.
@@ -105,17 +116,22 @@ pub enum OrderEventKind {
     Fulfilled,
     /// Nothing more is to be done.
     Completed,
+    /// Some of the money went back.
+    PartlyRefunded,
     /// The money went back.
     Refunded,
+    /// Money that was to go back could not: the provider gave it to us again.
+    RefundFailed,
 }
 
 use OrderEventKind as Kind;
 use OrderState::{
-    AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Paid, Pending, Refunded, Rejected,
+    AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Paid, PaymentPending, Pending, Refunded,
+    Rejected,
 };
 
 /// What may happen in which state, and where it leads. Whatever is not here is refused.
-pub const MOVES: [(Option<OrderState>, OrderEventKind, OrderState); 16] = [
+pub const MOVES: [(Option<OrderState>, OrderEventKind, OrderState); 28] = [
     (None, Kind::Placed, Pending),
     (None, Kind::Imported, Completed),
     (Some(Completed), Kind::Imported, Completed),
@@ -127,28 +143,43 @@ pub const MOVES: [(Option<OrderState>, OrderEventKind, OrderState); 16] = [
     (Some(AwaitingPayment), Kind::Cancelled, Cancelled),
     // A payment that was begun in time and declined after it.
     (Some(Pending), Kind::Expired, Expired),
+    (Some(Pending), Kind::PaymentDelayed, PaymentPending),
+    (Some(PaymentPending), Kind::Paid, Paid),
+    (Some(PaymentPending), Kind::AwaitingPayment, AwaitingPayment),
+    (Some(PaymentPending), Kind::Rejected, Rejected),
+    (Some(PaymentPending), Kind::Expired, Expired),
     (Some(Paid), Kind::Fulfilled, Fulfilled),
     (Some(Paid), Kind::Completed, Completed),
     (Some(Fulfilled), Kind::Completed, Completed),
     (Some(Paid), Kind::Refunded, Refunded),
     (Some(Fulfilled), Kind::Refunded, Refunded),
     (Some(Completed), Kind::Refunded, Refunded),
+    (Some(Paid), Kind::PartlyRefunded, Paid),
+    (Some(Fulfilled), Kind::PartlyRefunded, Fulfilled),
+    (Some(Completed), Kind::PartlyRefunded, Completed),
+    (Some(Paid), Kind::RefundFailed, Paid),
+    (Some(Fulfilled), Kind::RefundFailed, Fulfilled),
+    (Some(Completed), Kind::RefundFailed, Completed),
+    (Some(Refunded), Kind::RefundFailed, Paid),
 ];
 
 impl OrderEventKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Placed,
         Self::Imported,
         Self::AwaitingPayment,
         Self::PaymentStarted,
+        Self::PaymentDelayed,
         Self::Paid,
         Self::Rejected,
         Self::Expired,
         Self::Cancelled,
         Self::Fulfilled,
         Self::Completed,
+        Self::PartlyRefunded,
         Self::Refunded,
+        Self::RefundFailed,
     ];
 
     /// The kind as text.
@@ -158,13 +189,16 @@ impl OrderEventKind {
             Self::Imported => "imported",
             Self::AwaitingPayment => "awaiting_payment",
             Self::PaymentStarted => "payment_started",
+            Self::PaymentDelayed => "payment_delayed",
             Self::Paid => "paid",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Fulfilled => "fulfilled",
             Self::Completed => "completed",
+            Self::PartlyRefunded => "partly_refunded",
             Self::Refunded => "refunded",
+            Self::RefundFailed => "refund_failed",
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) async fn of_payments(
     let mut found = sqlx::query_scalar!(
         r#"SELECT o.payment_id AS "id!: PaymentId" FROM unnest($1::uuid[], $2::uuid[]) AS p (id, order_id)
            JOIN orders.orders o ON o.id = p.order_id AND o.payment_id = p.id
-           WHERE o.state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending')"#,
+           WHERE o.state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending', 'payment_pending')"#,
         &known.0,
         &known.1,
     )
@@ -83,7 +83,7 @@ pub(crate) async fn of_payments(
         found.extend(
             sqlx::query_scalar!(
                 r#"SELECT payment_id AS "id!: PaymentId" FROM orders.orders
-                   WHERE payment_id = ANY($1) AND state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending')"#,
+                   WHERE payment_id = ANY($1) AND state IN ('paid', 'fulfilled', 'completed', 'refunded', 'pending', 'payment_pending')"#,
                 &unknown,
             )
             .fetch_all(parts.database.lists())
@@ -96,7 +96,7 @@ pub(crate) async fn of_payments(
 pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderId>, Error> {
     Ok(sqlx::query_scalar!(
         r#"SELECT id AS "id: OrderId" FROM orders.orders
-           WHERE id = ANY($1) AND state IN ('pending', 'awaiting_payment')"#,
+           WHERE id = ANY($1) AND state IN ('pending', 'payment_pending', 'awaiting_payment')"#,
         &uuids(orders),
     )
     .fetch_all(parts.database.lists())

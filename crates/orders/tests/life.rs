@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use identity::Actor;
 use orders::OrderEventKind::{
-    AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Imported, Paid, PaymentStarted, Placed,
-    Refunded, Rejected,
+    AwaitingPayment, Cancelled, Completed, Expired, Fulfilled, Imported, Paid, PartlyRefunded,
+    PaymentDelayed, PaymentStarted, Placed, RefundFailed, Refunded, Rejected,
 };
 use orders::{Answer, CartId, Checkout, Error, IdempotencyKey, MOVES, OrderEventKind, OrderId, OrderState};
 use payments::PaymentToken;
@@ -20,6 +20,13 @@ fn allowed(state: Option<OrderState>) -> &'static [(OrderEventKind, OrderState)]
         None => &[(Placed, To::Pending), (Imported, To::Completed)],
         Some(To::Pending) => &[
             (AwaitingPayment, To::AwaitingPayment),
+            (PaymentDelayed, To::PaymentPending),
+            (Paid, To::Paid),
+            (Rejected, To::Rejected),
+            (Expired, To::Expired),
+        ],
+        Some(To::PaymentPending) => &[
+            (AwaitingPayment, To::AwaitingPayment),
             (Paid, To::Paid),
             (Rejected, To::Rejected),
             (Expired, To::Expired),
@@ -27,10 +34,27 @@ fn allowed(state: Option<OrderState>) -> &'static [(OrderEventKind, OrderState)]
         Some(To::AwaitingPayment) => {
             &[(PaymentStarted, To::Pending), (Expired, To::Expired), (Cancelled, To::Cancelled)]
         }
-        Some(To::Paid) => &[(Fulfilled, To::Fulfilled), (Completed, To::Completed), (Refunded, To::Refunded)],
-        Some(To::Fulfilled) => &[(Completed, To::Completed), (Refunded, To::Refunded)],
-        Some(To::Completed) => &[(Imported, To::Completed), (Refunded, To::Refunded)],
-        Some(To::Rejected | To::Expired | To::Cancelled | To::Refunded) => &[],
+        Some(To::Paid) => &[
+            (Fulfilled, To::Fulfilled),
+            (Completed, To::Completed),
+            (PartlyRefunded, To::Paid),
+            (Refunded, To::Refunded),
+            (RefundFailed, To::Paid),
+        ],
+        Some(To::Fulfilled) => &[
+            (Completed, To::Completed),
+            (PartlyRefunded, To::Fulfilled),
+            (Refunded, To::Refunded),
+            (RefundFailed, To::Fulfilled),
+        ],
+        Some(To::Completed) => &[
+            (Imported, To::Completed),
+            (PartlyRefunded, To::Completed),
+            (Refunded, To::Refunded),
+            (RefundFailed, To::Completed),
+        ],
+        Some(To::Refunded) => &[(RefundFailed, To::Paid)],
+        Some(To::Rejected | To::Expired | To::Cancelled) => &[],
     }
 }
 

@@ -1,5 +1,7 @@
-use platform::{Code, ServiceError};
+use platform::{Code, Detail, Money, ServiceError};
 use serde::{Deserialize, Serialize};
+
+use crate::PaymentId;
 
 /// Why payments refused.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,27 @@ pub enum Error {
     /// A notice that can not be read.
     #[error("this is no notice of the provider's")]
     BadNotice,
+    /// There is no such thing.
+    #[error("there is no such payment, refund or payout")]
+    NotFound,
+    /// A payment that did not succeed, or not for this.
+    #[error("payment {0} did not succeed, or came to another amount")]
+    NotPaid(PaymentId),
+    /// More is to be given back than is left.
+    #[error("only {left} of the payment can still be given back")]
+    RefundTooLarge {
+        /// What is left.
+        left: Money,
+    },
+    /// The stores' parts of a refund are not the whole of it, or more than they sold.
+    #[error("the stores' parts are not the whole, or more than is left of their sales")]
+    SharesDiffer,
+    /// The actor may not do this.
+    #[error(transparent)]
+    Denied(#[from] identity::Denied),
+    /// A place in a list that is none.
+    #[error(transparent)]
+    Cursor(#[from] platform::page::BadCursor),
     /// What was to be written down could not be, for now.
     #[error(transparent)]
     Batch(#[from] platform::batch::Error),
@@ -41,10 +64,16 @@ pub enum Error {
 impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
-            Self::UnknownToken | Self::CardNumber | Self::BadNotice => Code::Invalid,
+            Self::UnknownToken | Self::CardNumber | Self::BadNotice | Self::Cursor(_) => Code::Invalid,
             Self::BadSignature => Code::Unauthenticated,
-            Self::AmountChanged | Self::ProviderRefused { .. } => Code::Conflict,
+            Self::NotFound => Code::NotFound,
+            Self::AmountChanged
+            | Self::ProviderRefused { .. }
+            | Self::NotPaid(_)
+            | Self::RefundTooLarge { .. }
+            | Self::SharesDiffer => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
+            Self::Denied(denied) => denied.code(),
             Self::Batch(error) => error.code().0,
             Self::Database(error) => platform::error::database_failure(error).0,
         }
@@ -59,8 +88,22 @@ impl ServiceError for Error {
             Self::ProviderRefused { .. } => "payments/provider_refused",
             Self::BadSignature => "payments/bad_signature",
             Self::BadNotice => "payments/bad_notice",
+            Self::NotFound => "payments/not_found",
+            Self::NotPaid(_) => "payments/not_paid",
+            Self::RefundTooLarge { .. } => "payments/refund_too_large",
+            Self::SharesDiffer => "payments/shares_differ",
+            Self::Denied(denied) => denied.reason(),
+            Self::Cursor(_) => "request/bad_cursor",
             Self::Batch(error) => error.code().1,
             Self::Database(error) => platform::error::database_failure(error).1,
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::Denied(denied) => denied.details(),
+            Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
+            _ => Vec::new(),
         }
     }
 }

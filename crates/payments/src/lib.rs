@@ -1,17 +1,26 @@
-//! Payments: asks providers for money, and remembers what they said.
+//! Payments: asks providers for money, remembers what they said, and keeps the books of it.
 //!
 //! Invariants: a payment is asked of its provider under its own id as the idempotency key, so that asking
-//! again after a crash never charges twice; a payment that succeeded or was declined stays so.
+//! again after a crash never charges twice; what was declined or voided can only turn out to have succeeded, and what
+//! succeeded stays so; never more goes back than was taken; every cent is in the [`ledger`], whose entries sum to zero.
+mod dispute;
 mod error;
+pub mod events;
+pub mod jobs;
+mod ledger;
+mod news;
 mod payment;
 mod payout;
 mod provider;
 mod refund;
+mod sale;
 mod sandbox;
+mod share;
 mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use platform::batch::{Batch, Settings};
@@ -21,11 +30,17 @@ use uuid::Uuid;
 use payment::Charging;
 use provider::{Asked, Provider};
 
+pub use dispute::Dispute;
 pub use error::{DeclineCode, Error};
-pub use payment::{Charge, Payment, PaymentState};
+pub use ledger::{
+    Account, AccountKind, Balance, Ledger, LedgerHead, POSTING_RULES, PostingRule, Rule, Selection,
+    StatementLine,
+};
+pub use payment::{Charge, PageRequest, Payment, PaymentState};
 pub use payout::Payout;
 pub use provider::PaymentToken;
-pub use refund::Refund;
+pub use refund::{Destination, Refund, RefundState, Refunding};
+pub use sale::{Sale, Share};
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -34,8 +49,13 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 pub type PaymentId = Id<Payment>;
 /// The id of a [`Refund`]: whoever gives money back picks it, and asking again with the same id is safe.
 pub type RefundId = Id<Refund>;
+/// The id of a [`Dispute`].
+pub type DisputeId = Id<Dispute>;
 /// The id of a [`Payout`].
 pub type PayoutId = Id<Payout>;
+
+/// A payment of which nothing was heard for so long is asked about.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What others may ask of payments.
 #[async_trait]
@@ -45,6 +65,32 @@ pub trait Payments: Send + Sync + 'static {
 
     /// Takes money. Idempotent per id. A declined payment is an answer, not an error.
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error>;
+
+    /// Opens a page at the provider on which the buyer pays, or gives the one that is open for the order.
+    async fn open_page(&self, request: PageRequest) -> Result<Payment, Error>;
+
+    /// How a payment stands. The provider is asked while it has not come to its end.
+    async fn look(&self, id: PaymentId) -> Result<Payment, Error>;
+
+    /// Sees to it that no page of these orders can be paid on any more. One that was paid meanwhile stays so, and is told
+    /// of.
+    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), Error>;
+
+    /// Gives back all of a payment that its order can not take: it came too late, or twice. Once per payment.
+    async fn give_back(&self, id: PaymentId) -> Result<(), Error>;
+
+    /// Gives money back. Idempotent per id; never more than was taken. Comes back once the provider has taken it on; one
+    /// that is still `created` then goes on by itself.
+    async fn refund(&self, refunding: Refunding) -> Result<Refund, Error>;
+
+    /// A refund.
+    async fn find_refund(&self, id: RefundId) -> Result<Refund, Error>;
+
+    /// The refunds of a payment, oldest first.
+    async fn refunds(&self, payment: PaymentId) -> Result<Vec<Refund>, Error>;
+
+    /// Writes the sales of paid orders into the ledger, each order's once.
+    async fn post_sales(&self, sales: &[Sale]) -> Result<(), Error>;
 
     /// These payments; those that are not there are left out.
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error>;
@@ -57,16 +103,29 @@ pub trait Payments: Send + Sync + 'static {
         limit: i64,
     ) -> Result<Vec<(PaymentId, Option<Uuid>)>, Error>;
 
+    /// Carries on what came to grief, and asks about payments of which nothing is heard; returns how many went on.
+    async fn carry_on(&self) -> Result<u64, Error>;
+
     /// Looks for broken invariants.
     async fn verify(&self) -> Result<Vec<Violation>, Error>;
 }
 
+/// The parts of this module's face.
+#[derive(Clone)]
+pub struct Faces {
+    /// What orders asks.
+    pub payments: Arc<dyn Payments>,
+    /// The books.
+    pub ledger: Arc<dyn Ledger>,
+}
+
 /// The payments in this process, by way of the sandbox provider.
-pub fn service(database: Database, sources: Sources) -> Arc<dyn Payments> {
+pub fn service(database: Database, sources: Sources) -> Faces {
     let provider: Arc<dyn Provider> = Arc::new(sandbox::Sandbox(database.clone()));
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
     let charges = Batch::open(charging, Settings::named("payments.charge"));
-    Arc::new(Service { database, sources, provider, charges })
+    let ledger = Arc::new(ledger::Books(database.clone()));
+    Faces { payments: Arc::new(Service { database, sources, provider, charges }), ledger }
 }
 
 struct Service {
@@ -84,17 +143,49 @@ impl Payments for Service {
     }
 
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {
-        let Charge { id, order, amount, token } = charge;
+        let Charge { id, order, amount, token, return_url } = charge;
         let asked = Asked {
             id,
             order,
             amount,
             token: token.clone(),
             keep: false,
-            return_url: None,
+            return_url: return_url.map(str::to_owned),
             at: self.sources.now(),
         };
         self.charges.call_in_turn(asked).await?
+    }
+
+    async fn open_page(&self, request: PageRequest) -> Result<Payment, Error> {
+        payment::open(&self.database, &*self.provider, request, self.sources.now()).await
+    }
+
+    async fn look(&self, id: PaymentId) -> Result<Payment, Error> {
+        payment::look(&self.database, &*self.provider, id, self.sources.now()).await
+    }
+
+    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), Error> {
+        payment::void_pages(&self.database, &*self.provider, orders, self.sources.now()).await
+    }
+
+    async fn give_back(&self, id: PaymentId) -> Result<(), Error> {
+        refund::give_back(&self.database, &*self.provider, id, self.sources.now()).await
+    }
+
+    async fn refund(&self, refunding: Refunding) -> Result<Refund, Error> {
+        refund::refund(&self.database, &*self.provider, &refunding, self.sources.now()).await
+    }
+
+    async fn find_refund(&self, id: RefundId) -> Result<Refund, Error> {
+        refund::find(&self.database, id).await
+    }
+
+    async fn refunds(&self, payment: PaymentId) -> Result<Vec<Refund>, Error> {
+        refund::of_order(&self.database, payment).await
+    }
+
+    async fn post_sales(&self, sales: &[Sale]) -> Result<(), Error> {
+        sale::post(&self.database, sales, self.sources.now()).await
     }
 
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
@@ -109,7 +200,16 @@ impl Payments for Service {
         payment::succeeded(&self.database, after, limit).await
     }
 
+    async fn carry_on(&self) -> Result<u64, Error> {
+        let (provider, now) = (&*self.provider, self.sources.now());
+        let refunds = refund::carry_on_due(&self.database, provider, now).await?;
+        let asked = payment::ask_about_silent(&self.database, provider, now - SILENCE, now).await?;
+        Ok(refunds + asked)
+    }
+
     async fn verify(&self) -> Result<Vec<Violation>, Error> {
-        verify::violations(&self.database).await
+        let mut violations = verify::violations(&self.database).await?;
+        violations.extend(ledger::violations(&self.database, None).await?);
+        Ok(violations)
     }
 }

@@ -13,7 +13,7 @@ fn token(text: &str) -> PaymentToken {
 
 async fn charge(payments: &dyn Payments, id: PaymentId, amount: Money, text: &str) -> Result<Payment, Error> {
     let order = id.uuid();
-    payments.charge(Charge { id, order, amount, token: &token(text) }).await
+    payments.charge(Charge { id, order, amount, token: &token(text), return_url: None }).await
 }
 
 /// However often, and however concurrently, a payment is asked for, the provider charges once.

@@ -7,7 +7,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
-use payments::Payments;
+use payments::{Ledger, Payments};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -62,6 +62,8 @@ pub struct App {
     pub waiting_room: Arc<dyn WaitingRoom>,
     /// Money from buyers.
     pub payments: Arc<dyn Payments>,
+    /// The books.
+    pub ledger: Arc<dyn Ledger>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mail.
@@ -79,7 +81,7 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments = payments::service(database.clone(), sources.clone());
+        let payments::Faces { payments, ledger } = payments::service(database.clone(), sources.clone());
         let orders = orders::service(
             database.clone(),
             sources.clone(),
@@ -99,6 +101,7 @@ impl App {
             stock_keeping,
             waiting_room,
             payments,
+            ledger,
             orders,
             mails,
         }
@@ -127,6 +130,8 @@ impl App {
             Arc::new(orders::jobs::ForgetBuyers(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::ExpireUnpaid(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::SettleStock(Arc::clone(&self.inventory))),
+            Arc::new(orders::jobs::SettleMoney(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::FollowPayments(Arc::clone(&self.orders))),
             Arc::new(notifications::jobs::QueueMails(Arc::clone(&self.mails))),
         ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)
@@ -136,6 +141,7 @@ impl App {
     pub fn recurring(&self) -> Vec<Arc<dyn Recurring>> {
         vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
+            Arc::new(payments::jobs::CarryOn(Arc::clone(&self.payments))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
             Arc::new(catalog::jobs::CleanUp(Arc::clone(&self.catalog))),
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),

@@ -126,6 +126,7 @@ impl Config {
             cart_lifetime: Duration::from_secs(self.cart_lifetime_seconds),
             payment_hold: Duration::from_secs(self.payment_hold_seconds),
             step_deadline: Duration::from_secs(self.step_deadline_seconds),
+            order_url: Some(format!("{}?order=", self.public_url()?)),
             ..orders::Settings::default()
         };
         Ok(Settings { identity, orders, mail: self.mail()? })

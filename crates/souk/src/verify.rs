@@ -153,6 +153,8 @@ async fn orders_agree(app: &App, settling: &HashSet<OrderId>) -> anyhow::Result<
 }
 
 fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Option<Violation> {
+    let kept =
+        |payment: &&payments::Payment| payment.refunded == 0 || payment.refunded < payment.amount.amount;
     let succeeded = payment.filter(|payment| payment.state == PaymentState::Succeeded);
     let message = match (order.state, succeeded) {
         (OrderState::Paid, None) => "paid, but there is no payment that succeeded".to_owned(),
@@ -162,7 +164,7 @@ fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Op
         (
             OrderState::Rejected | OrderState::Expired | OrderState::Cancelled | OrderState::AwaitingPayment,
             Some(payment),
-        ) => {
+        ) if kept(&payment) => {
             format!("{}, but payment {} succeeded", order.state.as_str(), payment.id)
         }
         _ => return None,
@@ -177,7 +179,9 @@ fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<V
         OrderState::Rejected | OrderState::Expired | OrderState::Cancelled => {
             matches!(stock, None | Some(ReservationState::Released | ReservationState::Refused))
         }
-        OrderState::Pending | OrderState::Completed | OrderState::Refunded => true,
+        OrderState::Pending | OrderState::PaymentPending | OrderState::Completed | OrderState::Refunded => {
+            true
+        }
     };
     let message = || format!("{}, but its stock is {stock:?}", order.state.as_str());
     (!fits).then(|| Violation::new("orders/stock_agrees", order.order_id, message()))

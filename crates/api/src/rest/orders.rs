@@ -1,11 +1,13 @@
 //! Orders.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use orders::{Address, CartId, Checkout, Order, OrderId};
+use orders::{Address, Back, CartId, Checkout, Order, OrderId, PaymentPage};
 use platform::{Cursor, CursorRequest, Email, PageRequest, Slice};
 use serde::Deserialize;
+use url::Url;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(list_orders, create_order))
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
+        .routes(routes!(open_payment_page))
         .routes(routes!(cancel_order))
 }
 
@@ -152,6 +155,52 @@ async fn pay_order(
     let mut response = ([PRIVATE], axum::Json(&answer.order)).into_response();
     mark_replay(&mut response, answer.replayed);
     Ok(response)
+}
+
+/// Where the buyer comes back to.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OpenPaymentPage {
+    /// Where they come back to once they have paid; the marketplace's own page if not said.
+    #[garde(inner(custom(web_address)))]
+    #[schema(value_type = Option<String>, example = "https://shop.example/thanks")]
+    return_url: Option<Url>,
+    /// Where they come back to if they change their mind; `return_url` if not said.
+    #[garde(inner(custom(web_address)))]
+    #[schema(value_type = Option<String>, example = "https://shop.example/basket")]
+    cancel_url: Option<Url>,
+}
+
+fn web_address(url: &Url, _: &()) -> garde::Result {
+    if ["http", "https"].contains(&url.scheme()) && url.as_str().len() <= 2_000 {
+        return Ok(());
+    }
+    Err(garde::Error::new("an address that begins with https:// and has at most 2000 characters"))
+}
+
+/// Opens a page of the payment provider on which an order is paid.
+///
+/// Send the buyer to `url`; card data is entered there and never reaches the marketplace. The order goes on by itself when
+/// the provider tells that it was paid: follow its events. Asked again while the page is open, the answer is the same page.
+/// The page closes with the order's hold, or as soon as the order is paid otherwise or called off.
+#[utoipa::path(post, path = "/api/v1/orders/{id}/payment_page", tag = "Checkout", request_body = OpenPaymentPage,
+    params(("id" = OrderId, Path)),
+    security(("cart_token" = []), ("cart_cookie" = []), ("bearer" = []), ("session_cookie" = [])),
+    responses((status = 201, description = "The page", body = PaymentPage), (status = 404, body = ProblemBody),
+              (status = 409, description = "The order does not await payment", body = ProblemBody),
+              (status = 422, body = ProblemBody),
+              (status = 503, description = "The provider does not answer; the order is safe", body = ProblemBody)))]
+async fn open_payment_page(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(id): Path<OrderId>,
+    Json(body): Json<OpenPaymentPage>,
+) -> Result<Response, Problem> {
+    let return_url = body.return_url.unwrap_or_else(|| api.settings.public_url.clone());
+    let cancel_url = body.cancel_url.unwrap_or_else(|| return_url.clone());
+    let back = Back { return_url: return_url.into(), cancel_url: cancel_url.into() };
+    let page = api.orders.open_payment_page(&actor, id, back).await?;
+    Ok((StatusCode::CREATED, [PRIVATE], axum::Json(page)).into_response())
 }
 
 /// Calls off an order that awaits payment.

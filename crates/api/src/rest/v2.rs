@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use orders::{Accepted, Address, Checkout, Order, OrderId, OrderState};
+use orders::{Accepted, Address, Checkout, Order, OrderId};
 use platform::Email;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,7 +124,7 @@ async fn show_order_version(
         return Ok((StatusCode::NOT_MODIFIED, [PRIVATE], [(header::ETAG, known)]).into_response());
     }
     let order = api.orders.order(&actor, id).await?;
-    let pending = order.status == OrderState::Pending;
+    let pending = order.status.is_under_way();
     let mut response = ([PRIVATE], [(header::ETAG, etag)], axum::Json(order)).into_response();
     if pending {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(ASK_AGAIN));

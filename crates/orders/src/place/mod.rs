@@ -161,13 +161,14 @@ fn purchase(draft: Draft, item: &Placing, number: String, now: OffsetDateTime) -
         shipping_address: Some(checkout.shipping_address.clone()),
         billing_address: checkout.billing_address.clone(),
         failure: None,
+        next_action: None,
         hold_expires_at: None,
         placed_at: now,
         paid_at: None,
     };
     Purchase {
         user: item.actor.user_id(),
-        payment: item.payment.zip(checkout.token.clone()),
+        payment: item.payment.zip(checkout.token.clone()).map(|(id, token)| (id, Some(token))),
         limits: draft.priced.limits,
         order,
         hold_expires_at: None,

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn refuses_headers_that_are_none() {
-        for header in ["", "t=", "v1=00", "t=1,v1", "t=x,v1=00", "t=1732190400,v1=zz", "t=1732190400,v1=é0"] {
+        for header in ["", "t=", "v1=00", "t=1,v1", "t=x,v1=00", "t=1732190400,v1=zz", "t=1732190400,v1=é0"]
+        {
             assert!(matches!(check(&["new"], header, BODY, NOW), Err(Error::BadSignature)), "{header}");
         }
     }

@@ -111,6 +111,7 @@ fn public() -> Vec<Route> {
         // Whose order it is, is asked with each subscription: the tests of realtime knock there.
         get("GET /api/v2/realtime", Public),
         send("POST /api/v1/orders/{id}/payment", Secret, |_| json!({"token": "tok_visa"})),
+        send("POST /api/v1/orders/{id}/payment_page", Secret, |_| json!({})),
         get("POST /api/v1/orders/{id}/cancel", Secret),
         send("POST /api/v1/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),
         send("POST /api/v2/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),

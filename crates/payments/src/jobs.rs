@@ -1,0 +1,26 @@
+//! Work in the background.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use platform::schedule::Recurring;
+
+use crate::Payments;
+
+/// Carries on refunds that came to grief, and asks about payments of which nothing is heard.
+pub struct CarryOn(pub Arc<dyn Payments>);
+
+#[async_trait]
+impl Recurring for CarryOn {
+    fn name(&self) -> &'static str {
+        "payments.carry_on"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        Ok(self.0.carry_on().await?)
+    }
+}
