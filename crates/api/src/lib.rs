@@ -37,6 +37,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
+use payments::Ledger;
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -93,6 +94,8 @@ pub struct Modules {
     pub waiting_room: Arc<dyn WaitingRoom>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
+    /// The books.
+    pub ledger: Arc<dyn Ledger>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
     pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
@@ -121,6 +124,7 @@ pub struct Parts {
     pub(crate) stock_keeping: Arc<dyn StockKeeping>,
     pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) orders: Arc<dyn Orders>,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
@@ -138,6 +142,7 @@ impl Api {
             stock_keeping,
             waiting_room,
             orders,
+            ledger,
             mailbox,
             changes,
             sources,
@@ -152,6 +157,7 @@ impl Api {
             stock_keeping,
             waiting_room,
             orders,
+            ledger,
             mailbox,
             sources,
             settings,

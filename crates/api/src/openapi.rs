@@ -27,6 +27,8 @@ use crate::{Api, assets, examples};
         (name = "Cart", description = "What a buyer means to buy, at the prices they were shown."),
         (name = "Waiting rooms", description = "Standing in line for what many want at once."),
         (name = "Checkout", description = "From a cart to a paid order, exactly once."),
+        (name = "Refunds", description = "Money that goes back to buyers."),
+        (name = "Finance", description = "The books of the marketplace, to the last cent."),
         (name = "Accounts", description = "Signing in and out, and what belongs to an account."),
         (name = "Stores", description = "Running a store: its team, its keys, its goods."),
         (name = "Operators", description = "Running the marketplace. Money and roles need a second factor."),

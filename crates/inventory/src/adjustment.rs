@@ -67,6 +67,24 @@ pub struct Adjustment {
     pub note: Option<String>,
 }
 
+/// Units that a buyer sent back.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    /// Of this variant.
+    pub variant_id: VariantId,
+    /// How many.
+    pub quantity: i64,
+    /// Names the occasion: they are added once for it.
+    pub key: String,
+}
+
+impl Returned {
+    pub(crate) fn adjustment(&self) -> Adjustment {
+        let (variant_id, quantity) = (self.variant_id, self.quantity);
+        Adjustment { variant_id, quantity, reason: Reason::Returned, note: None }
+    }
+}
+
 /// An adjustment that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StockAdjustment {

@@ -32,7 +32,7 @@ use time::OffsetDateTime;
 use adjustment::Origin;
 use engine::{Command, Engine};
 
-pub use adjustment::{Adjustment, Reason, StockAdjustment};
+pub use adjustment::{Adjustment, Reason, Returned, StockAdjustment};
 pub use error::{Error, Excess, Shortage};
 pub use location::{Location, LocationChange, NewLocation};
 pub use reservation::{Reservation, ReservationState};
@@ -58,6 +58,9 @@ pub trait Inventory: Send + Sync + 'static {
     /// Adds to, or takes from, what is on hand at `main`, each with its reason. All or none. An opening adjustment
     /// counts as long as nothing was adjusted or reserved; later it is passed over. Returns how many were made.
     async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, Error>;
+
+    /// Adds to what is on hand at `main` what buyers sent back, each key's once.
+    async fn restock(&self, returned: &[Returned]) -> Result<(), Error>;
 
     /// Reserves every line or none, first come first served. Idempotent: the first answer is kept, a
     /// refusal too; one that was released stays so. Callers who find the queue full wait.
@@ -147,6 +150,24 @@ impl Inventory for Service {
         let made = adjustment::make(&mut tx, &self.sources, &origin, adjustments).await?;
         tx.commit(self.sources.now()).await?;
         Ok(made.len() as u64)
+    }
+
+    async fn restock(&self, returned: &[Returned]) -> Result<(), Error> {
+        let variants: Vec<VariantId> = returned.iter().map(|returned| returned.variant_id).collect();
+        let stores = self.stores_of(&variants).await?;
+        let mut tx = self.database.begin().await?;
+        level::claim(&mut tx, &stores).await?;
+        // Everybody in the same order, so that nobody waits for another in a circle.
+        let mut returned: Vec<&Returned> = returned.iter().collect();
+        returned.sort_by_key(|returned| returned.variant_id);
+        let actor = Actor::system();
+        for one in returned {
+            let key = Some(one.key.as_str());
+            let origin = Origin { actor: &actor, stores: &stores, key, location: level::MAIN };
+            adjustment::make(&mut tx, &self.sources, &origin, &[one.adjustment()]).await?;
+        }
+        tx.commit(self.sources.now()).await?;
+        Ok(())
     }
 
     async fn reserve(&self, reserve: Reserve) -> Result<(), Error> {

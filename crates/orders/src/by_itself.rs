@@ -165,7 +165,8 @@ async fn sales(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Sale>, Error> {
     .fetch_all(&mut *connection)
     .await?;
     let shares = sqlx::query!(
-        r#"SELECT order_id AS "order_id: OrderId", store_id AS "store_id: StoreId", sum(total)::bigint AS "amount!"
+        r#"SELECT order_id AS "order_id: OrderId", store_id AS "store_id: StoreId", sum(total)::bigint AS "amount!",
+                  sum(commission)::bigint AS "commission!", sum(commission_tax)::bigint AS "commission_tax!"
            FROM orders.order_lines WHERE order_id = ANY($1) GROUP BY order_id, store_id ORDER BY order_id, store_id"#,
         &uuids(ids),
     )
@@ -173,7 +174,8 @@ async fn sales(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Sale>, Error> {
     .await?;
     let mut of_orders: HashMap<OrderId, Vec<Share>> = HashMap::with_capacity(ids.len());
     for row in shares {
-        let share = Share { store: row.store_id, amount: row.amount, commission: 0, commission_tax: 0 };
+        let (store, amount) = (row.store_id, row.amount);
+        let share = Share { store, amount, commission: row.commission, commission_tax: row.commission_tax };
         of_orders.entry(row.order_id).or_default().push(share);
     }
     rows.into_iter()

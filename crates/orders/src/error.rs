@@ -85,6 +85,15 @@ pub enum Error {
     /// What a purchase needs can not be read.
     #[error("the shop can not be read at this moment; try again")]
     Unavailable,
+    /// More of an order is to go back than is left of it.
+    #[error("{}", .0.first().map_or("nothing of it is left to go back", |detail| detail.message.as_str()))]
+    RefundTooLarge(Vec<Detail>),
+    /// What is to go back can not be read.
+    #[error("{}", .0.first().map_or("no such refund", |detail| detail.message.as_str()))]
+    InvalidRefund(Vec<Detail>),
+    /// Whoever bought it has no account to which credit could go.
+    #[error("it was bought without an account, so there is nowhere for credit to go")]
+    NoAccount,
     /// The actor may not do this.
     #[error("only Souk itself may do this")]
     Forbidden,
@@ -238,12 +247,15 @@ impl ServiceError for Error {
             | Self::CartChanged
             | Self::CartEmpty
             | Self::WrongState(_)
+            | Self::RefundTooLarge(_)
+            | Self::NoAccount
             | Self::KeyInUse => Code::Conflict,
             Self::CartFull(_)
             | Self::CurrencyMismatch { .. }
             | Self::TooManyUnits
             | Self::TotalTooLarge
             | Self::KeyReused
+            | Self::InvalidRefund(_)
             | Self::Cursor(_) => Code::Invalid,
             Self::Denied(denied) => denied.code(),
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.code,
@@ -282,6 +294,9 @@ impl ServiceError for Error {
             Self::Unavailable => "database/unavailable",
             Self::Forbidden => "orders/forbidden",
             Self::Denied(denied) => denied.reason(),
+            Self::RefundTooLarge(_) => "orders/refund_too_large",
+            Self::InvalidRefund(_) => "orders/invalid_refund",
+            Self::NoAccount => "orders/no_account",
             Self::Cursor(_) => "request/bad_cursor",
             Self::Catalog(error) => error.reason(),
             Self::Inventory(error) => error.reason(),
@@ -295,6 +310,7 @@ impl ServiceError for Error {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Changed(failure) | Self::Failed { failure, .. } => failure.details.clone(),
+            Self::RefundTooLarge(details) | Self::InvalidRefund(details) => details.clone(),
             Self::Inventory(error) => error.details(),
             Self::WaitingRoom(error) => error.details(),
             Self::Denied(denied) => denied.details(),

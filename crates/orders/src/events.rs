@@ -1,5 +1,7 @@
 //! The facts that orders publishes.
 
+use catalog::VariantId;
+use payments::RefundId;
 use platform::outbox::Event;
 use serde::{Deserialize, Serialize};
 
@@ -35,4 +37,30 @@ impl OrderMoved {
     pub(crate) const fn of(entry: &Entry) -> Self {
         Self { order_id: entry.order_id, version: entry.version, kind: entry.kind, state: entry.state }
     }
+}
+
+/// Money of an order goes back, and goods with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefundAccepted {
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// What is in stock again.
+    pub restocked: Vec<Restocked>,
+}
+
+impl Event for RefundAccepted {
+    const TOPIC: &'static str = "orders.refund_accepted.v1";
+}
+
+/// Units of a line that came back.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Restocked {
+    /// The line's place in the order.
+    pub position: i32,
+    /// What.
+    pub variant_id: VariantId,
+    /// How many.
+    pub quantity: i32,
 }

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use identity::Actor;
 use identity::events::UserDeleted;
 use inventory::events::ReservationsExpired;
-use inventory::{Inventory, ReservationId};
-use payments::events::PaymentMoved;
+use inventory::{Inventory, ReservationId, Returned};
+use payments::events::{PaymentMoved, RefundMoved};
 use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
-use crate::events::OrdersMoved;
+use crate::events::{OrdersMoved, RefundAccepted};
 use crate::{Error, OrderEventKind, OrderId, Orders, Parts, erase};
 
 /// Takes up orders that stand in a step past its deadline.
@@ -163,6 +163,52 @@ impl Handler for FollowPayments {
             {
                 self.0.payment_moved(order.into(), moved.payment_id).await?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// Has orders follow their refunds.
+pub struct FollowRefunds(pub Arc<dyn Orders>);
+
+#[async_trait]
+impl Handler for FollowRefunds {
+    fn topics(&self) -> &'static [&'static str] {
+        &[RefundMoved::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            if let Some(moved) = delivery.read::<RefundMoved>()? {
+                self.0.refund_moved(moved.refund_id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts goods that came back with a refund into stock again, each line of a refund once.
+pub struct Restock(pub Arc<dyn Inventory>);
+
+#[async_trait]
+impl Handler for Restock {
+    fn topics(&self) -> &'static [&'static str] {
+        &[RefundAccepted::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            let Some(refund) = delivery.read::<RefundAccepted>()? else { continue };
+            let returned: Vec<Returned> = refund
+                .restocked
+                .iter()
+                .map(|line| Returned {
+                    variant_id: line.variant_id,
+                    quantity: line.quantity.into(),
+                    key: format!("refund:{}:{}", refund.refund_id, line.position),
+                })
+                .collect();
+            self.0.restock(&returned).await?;
         }
         Ok(())
     }

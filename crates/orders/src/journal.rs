@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use payments::PaymentId;
+use payments::{PaymentId, RefundId};
 use platform::id::uuids;
 use platform::{Tag, Tx};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub(crate) struct Facts {
     /// The payment that was begun or came through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payment_id: Option<PaymentId>,
+    /// The refund that money went back with, or could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refund_id: Option<RefundId>,
 }
 
 /// What was ordered, at the prices of that moment.
@@ -188,7 +191,7 @@ impl Rebuilt {
             version,
             state: to,
             snapshot,
-            failure: facts.failure,
+            failure: facts.failure.or_else(|| before.filter(|_| facts.refund_id.is_some())?.failure.clone()),
             hold_expires_at: facts.hold_expires_at.or_else(|| before.and_then(|order| order.hold_expires_at)),
             payment_id: facts.payment_id.or_else(|| before.and_then(|order| order.payment_id)),
             paid_at: before.and_then(|order| order.paid_at).or(paid_at),

@@ -23,6 +23,7 @@ mod place;
 mod pricing;
 mod progress;
 mod recovery;
+mod refund;
 mod settle;
 mod state;
 mod sub_order;
@@ -36,7 +37,7 @@ use async_trait::async_trait;
 use catalog::{Catalog, VariantId};
 use identity::{Actor, UserId};
 use inventory::Inventory;
-use payments::{PaymentId, Payments};
+use payments::{PaymentId, Payments, RefundId};
 use platform::batch::{self, Batch};
 use platform::{Currency, CursorRequest, Database, Id, Quantity, Secret, Slice, Sources, Violation};
 use tokio::sync::Semaphore;
@@ -59,6 +60,9 @@ pub use merge::Merged;
 pub use order::{NextAction, Order, OrderFailure, OrderLine};
 pub use platform::Address;
 pub use progress::OrderEvent;
+pub use refund::{
+    OrderRefund, RefundAnswer, RefundLine, RefundLineRequest, RefundReason, RefundRequest, RefundTo,
+};
 pub use state::{MOVES, OrderEventKind, OrderState};
 pub use sub_order::SubOrder;
 pub use verify::Settlement;
@@ -190,6 +194,22 @@ pub trait Orders: Send + Sync + 'static {
 
     /// Hears of a payment that its provider told of. Idempotent.
     async fn payment_moved(&self, order: OrderId, payment: PaymentId) -> Result<(), Error>;
+
+    /// Gives money of an order back: the lines of the stores whose money the actor may move. Never more than was paid,
+    /// whoever asks at the same time. Sent again with the same key it is answered with the same refund.
+    async fn refund(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        key: &IdempotencyKey,
+        request: RefundRequest,
+    ) -> Result<RefundAnswer, Error>;
+
+    /// The refunds of an order, oldest first: to whoever bought it, and to stores as far as they sold it.
+    async fn refunds(&self, actor: &Actor, order: OrderId) -> Result<Vec<OrderRefund>, Error>;
+
+    /// Hears of a refund from payments. Idempotent.
+    async fn refund_moved(&self, refund: RefundId) -> Result<(), Error>;
 
     /// Has the money follow orders: the sales of these that were paid are posted, and nothing can be paid any more for
     /// these, which came to rest. Idempotent.
@@ -404,6 +424,24 @@ impl Orders for Service {
         by_itself::payment_moved(&self.parts, order, payment).await
     }
 
+    async fn refund(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        key: &IdempotencyKey,
+        request: RefundRequest,
+    ) -> Result<RefundAnswer, Error> {
+        refund::refund(&self.parts, actor, order, key, &request).await
+    }
+
+    async fn refunds(&self, actor: &Actor, order: OrderId) -> Result<Vec<OrderRefund>, Error> {
+        refund::list(&self.parts, actor, order).await
+    }
+
+    async fn refund_moved(&self, refund: RefundId) -> Result<(), Error> {
+        refund::refund_moved(&self.parts, refund).await
+    }
+
     async fn settle_money(&self, paid: &[OrderId], at_rest: &[OrderId]) -> Result<(), Error> {
         by_itself::settle_money(&self.parts, paid, at_rest).await
     }
@@ -440,7 +478,7 @@ impl Orders for Service {
     }
 
     async fn recover(&self) -> Result<u64, Error> {
-        recovery::recover(&self.parts).await
+        Ok(recovery::recover(&self.parts).await? + refund::carry_on_due(&self.parts).await?)
     }
 
     async fn expire(&self, orders: &[OrderId]) -> Result<u64, Error> {

@@ -36,6 +36,8 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// The sum of the lines.
     pub total: Money,
+    /// What of it went back, or is on its way.
+    pub refunded: Money,
     /// Once it is paid: what each store has to see to.
     pub sub_orders: Vec<SubOrder>,
     /// Where it goes.
@@ -220,7 +222,7 @@ pub(crate) async fn load_all(
     ids: &[OrderId],
 ) -> Result<Vec<Order>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT id AS "id: OrderId", number, state, version, currency, total, cart_id AS "cart_id: CartId", email,
+        r#"SELECT id AS "id: OrderId", number, state, version, currency, total, refunded, cart_id AS "cart_id: CartId", email,
                   shipping_address AS "shipping_address: Json<Address>",
                   billing_address AS "billing_address: Json<Address>", failure AS "failure: Json<Failure>",
                   hold_expires_at, placed_at, paid_at
@@ -246,6 +248,7 @@ pub(crate) async fn load_all(
                 email: row.email.and_then(|email| email.parse().ok()),
                 lines: lines.iter().map(|line| line.of(currency)).collect(),
                 total: Money::new(row.total, currency),
+                refunded: Money::new(row.refunded, currency),
                 sub_orders: sub_orders.remove(&row.id).unwrap_or_default(),
                 shipping_address: row.shipping_address.map(|address| address.0),
                 billing_address: row.billing_address.map(|address| address.0),

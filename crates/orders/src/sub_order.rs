@@ -20,6 +20,8 @@ pub struct SubOrder {
     pub status: OrderState,
     /// What the store's lines come to.
     pub total: Money,
+    /// What of it went back, or is on its way.
+    pub refunded: Money,
 }
 
 /// What each store has to see to in a paid order.
@@ -34,6 +36,7 @@ pub(crate) fn split(order: &Order) -> Vec<SubOrder> {
             store_id,
             status: OrderState::Paid,
             total: Money::new(total, order.total.currency),
+            refunded: Money::zero(order.total.currency),
         })
         .collect()
 }
@@ -44,7 +47,7 @@ pub(crate) async fn of_orders(
     orders: &[OrderId],
 ) -> Result<HashMap<OrderId, Vec<SubOrder>>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT order_id AS "order_id: OrderId", store_id AS "store_id: StoreId", state, currency, total
+        r#"SELECT order_id AS "order_id: OrderId", store_id AS "store_id: StoreId", state, currency, total, refunded
            FROM orders.sub_orders WHERE order_id = ANY($1) ORDER BY order_id, store_id"#,
         &uuids(orders),
     )
@@ -58,6 +61,7 @@ pub(crate) async fn of_orders(
             store_id: row.store_id,
             status: OrderState::stored(&row.state)?,
             total: Money::new(row.total, currency),
+            refunded: Money::new(row.refunded, currency),
         });
     }
     Ok(found)

@@ -15,20 +15,23 @@ pub(crate) fn proportional(amount: i64, sold: &[Share], before: &[Share]) -> Opt
         sold.iter()
             .zip(parts)
             .filter(|(_, part)| *part > 0)
-            .map(|(sold, part)| with_commission(sold, &back(before, sold), part))
+            .map(|(sold, part)| sold.going_back(&back(before, sold), part))
             .collect(),
     )
 }
 
-/// A part of a store's sale that goes back, with its commission: as much of it as of the sale, in all that went back so
-/// far. So when all has gone back, all of the commission has.
-pub(crate) fn with_commission(sold: &Share, before: &Share, amount: i64) -> Share {
-    let part = |of: i64, gone: i64| rate(of, before.amount + amount, sold.amount) - gone;
-    Share {
-        store: sold.store,
-        amount,
-        commission: part(sold.commission, before.commission).max(0),
-        commission_tax: part(sold.commission_tax, before.commission_tax).max(0),
+impl Share {
+    /// A part of this sale that goes back, with its commission: as much of it as of the sale, in all that went back so
+    /// far. So when all has gone back, all of the commission has.
+    #[must_use]
+    pub fn going_back(&self, before: &Self, amount: i64) -> Self {
+        let part = |of: i64, gone: i64| rate(of, before.amount + amount, self.amount) - gone;
+        Self {
+            store: self.store,
+            amount,
+            commission: part(self.commission, before.commission).max(0),
+            commission_tax: part(self.commission_tax, before.commission_tax).max(0),
+        }
     }
 }
 

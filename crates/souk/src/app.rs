@@ -116,6 +116,7 @@ impl App {
             stock_keeping: Arc::clone(&self.stock_keeping),
             waiting_room: Arc::clone(&self.waiting_room),
             orders: Arc::clone(&self.orders),
+            ledger: Arc::clone(&self.ledger),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
             sources: self.sources.clone(),
@@ -132,6 +133,8 @@ impl App {
             Arc::new(orders::jobs::SettleStock(Arc::clone(&self.inventory))),
             Arc::new(orders::jobs::SettleMoney(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::FollowPayments(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::FollowRefunds(Arc::clone(&self.orders))),
+            Arc::new(orders::jobs::Restock(Arc::clone(&self.inventory))),
             Arc::new(notifications::jobs::QueueMails(Arc::clone(&self.mails))),
         ];
         Dispatcher::new(self.database.clone(), self.sources.clone(), handlers)

@@ -13,9 +13,10 @@ use url::Url;
 
 use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
+use crate::ledger::LedgerCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
 use crate::session::Session;
-use crate::{config, people, serve, stock, verify};
+use crate::{config, ledger, people, serve, stock, verify};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -70,6 +71,9 @@ enum Command {
     /// Replace the keys that sign access tokens
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Read and prove the books
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -188,6 +192,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk keys").await?;
             let outcome = people::keys(&session.app, command).await;
             end(session, outcome).await?;
+        }
+        Command::Ledger(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk ledger").await?;
+            let outcome = ledger::run(&session.app, command).await;
+            session.close().await?;
+            return outcome;
         }
         Command::Verify { json } => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk verify").await?;

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod demo;
 mod import;
+mod ledger;
 mod mail;
 mod people;
 mod serve;

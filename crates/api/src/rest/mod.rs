@@ -9,10 +9,12 @@ mod categories;
 mod factors;
 mod federated;
 mod fields;
+mod ledger;
 mod locations;
 mod orders;
 mod product_admin;
 mod products;
+mod refunds;
 mod registration;
 mod second_step;
 mod sessions;
@@ -51,6 +53,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(carts::router())
         .merge(basket::router())
         .merge(orders::router())
+        .merge(refunds::router())
+        .merge(ledger::router())
         .merge(v2::router())
         .merge(crate::realtime::router())
         .merge(auth::router())

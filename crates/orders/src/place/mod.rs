@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use carts::Carts;
 use identity::Actor;
 use payments::PaymentId;
+use platform::Money;
 use platform::batch::Work;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -157,6 +158,7 @@ fn purchase(draft: Draft, item: &Placing, number: String, now: OffsetDateTime) -
         email: Some(checkout.email.clone()),
         lines: draft.priced.lines.into_iter().map(|line| line.of(currency)).collect(),
         total: draft.priced.total,
+        refunded: Money::zero(currency),
         sub_orders: Vec::new(),
         shipping_address: Some(checkout.shipping_address.clone()),
         billing_address: checkout.billing_address.clone(),

@@ -149,6 +149,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
     use super::*;
 
     #[test]
@@ -158,5 +160,28 @@ mod tests {
             assert_ne!(debit, credit, "{name}");
             assert_eq!(serde_json::to_value(rule).unwrap(), *name);
         }
+    }
+
+    /// What people read is what the program does.
+    #[test]
+    fn the_documentation_has_the_same_table() {
+        let told: Vec<(String, String, String)> = include_str!("../../../../docs/ledger.md")
+            .lines()
+            .skip_while(|line| !line.starts_with("| rule |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| {
+                let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).skip(1);
+                let mut next = || cells.next().unwrap();
+                (next(), next(), next())
+            })
+            .collect();
+        let done: Vec<_> = POSTING_RULES
+            .iter()
+            .map(|(_, name, debit, credit)| {
+                ((*name).to_owned(), debit.as_str().to_owned(), credit.as_str().to_owned())
+            })
+            .collect();
+        assert_eq!(told, done);
     }
 }

@@ -47,7 +47,11 @@ impl RefundState {
         }
     }
 
-    fn stored(text: &str) -> Result<Self, sqlx::Error> {
+    /// The state that a row holds.
+    ///
+    /// # Errors
+    /// When the text is none.
+    pub fn stored(text: &str) -> Result<Self, sqlx::Error> {
         [Self::Created, Self::Pending, Self::Succeeded, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)
