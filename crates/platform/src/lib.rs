@@ -44,7 +44,7 @@ pub use database::{Database, Tx};
 pub use email::Email;
 pub use error::{Code, Detail, ServiceError};
 pub use id::Id;
-pub use money::{Currency, Money};
+pub use money::{Currency, Money, Rate};
 pub use page::{Cursor, CursorRequest, Page, PageRequest, Slice};
 pub use quantity::Quantity;
 pub use secret::Secret;

@@ -1,10 +1,14 @@
 //! Money: integer minor units and an ISO 4217 currency. Never a float.
 
+mod split;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
+
+pub use split::{Rate, RateOutOfRange, from_millionths};
 
 /// An ISO 4217 currency that has minor units.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
