@@ -45,6 +45,9 @@ pub enum Permission {
     /// Move a store's money: refunds, payouts, payout accounts.
     #[serde(rename = "finance:write")]
     FinanceWrite,
+    /// Move the marketplace's own money: commission rules, the ledger, payouts of all stores.
+    #[serde(rename = "finance:admin")]
+    FinanceAdmin,
     /// See API keys, never their secrets.
     #[serde(rename = "keys:read")]
     KeysRead,
@@ -69,14 +72,14 @@ pub enum Permission {
 }
 
 use Permission::{
-    AuditRead, CategoriesWrite, FinanceRead, FinanceWrite, KeysRead, KeysWrite, OrdersRead, OrdersWrite,
-    ProductsRead, ProductsWrite, RolesWrite, StockRead, StockWrite, StoreRead, StoreWrite, StoresReview,
-    TeamRead, TeamWrite, UsersRead,
+    AuditRead, CategoriesWrite, FinanceAdmin, FinanceRead, FinanceWrite, KeysRead, KeysWrite, OrdersRead,
+    OrdersWrite, ProductsRead, ProductsWrite, RolesWrite, StockRead, StockWrite, StoreRead, StoreWrite,
+    StoresReview, TeamRead, TeamWrite, UsersRead,
 };
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         StoreRead,
         StoreWrite,
         TeamRead,
@@ -89,6 +92,7 @@ impl Permission {
         OrdersWrite,
         FinanceRead,
         FinanceWrite,
+        FinanceAdmin,
         KeysRead,
         KeysWrite,
         UsersRead,
@@ -113,6 +117,7 @@ impl Permission {
             OrdersWrite => "orders:write",
             FinanceRead => "finance:read",
             FinanceWrite => "finance:write",
+            FinanceAdmin => "finance:admin",
             KeysRead => "keys:read",
             KeysWrite => "keys:write",
             UsersRead => "users:read",
@@ -125,14 +130,22 @@ impl Permission {
 
     /// Whether it is about one store; the others are about the marketplace.
     pub const fn is_of_store(self) -> bool {
-        !matches!(self, UsersRead | RolesWrite | StoresReview | CategoriesWrite | AuditRead)
+        !matches!(self, FinanceAdmin | UsersRead | RolesWrite | StoresReview | CategoriesWrite | AuditRead)
     }
 
     /// Whether it shows or moves money or roles: people of the marketplace need a second factor for it.
     pub const fn is_sensitive(self) -> bool {
         matches!(
             self,
-            FinanceRead | FinanceWrite | TeamRead | TeamWrite | KeysRead | KeysWrite | UsersRead | RolesWrite
+            FinanceRead
+                | FinanceWrite
+                | FinanceAdmin
+                | TeamRead
+                | TeamWrite
+                | KeysRead
+                | KeysWrite
+                | UsersRead
+                | RolesWrite
         )
     }
 }
