@@ -47,6 +47,28 @@ pub enum Error {
     /// The stores' parts of a refund are not the whole of it, or more than they sold.
     #[error("the stores' parts are not the whole, or more than is left of their sales")]
     SharesDiffer,
+    /// There is no such commission rule.
+    #[error("there is no such commission rule")]
+    CommissionRuleNotFound,
+    /// The commission rule counts no more.
+    #[error("the commission rule is over; make another one")]
+    CommissionRuleEnded,
+    /// The thing is not as the actor read it.
+    #[error("this has changed meanwhile; read it again")]
+    Stale,
+    /// The key was used with another request.
+    #[error("this Idempotency-Key was used with another request")]
+    KeyReused,
+    /// Something in the input that only payments can tell.
+    #[error("{message}")]
+    Invalid {
+        /// Path of the field.
+        field: String,
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
     /// The actor may not do this.
     #[error(transparent)]
     Denied(#[from] identity::Denied),
@@ -61,17 +83,30 @@ pub enum Error {
     Database(#[from] sqlx::Error),
 }
 
+impl Error {
+    pub(crate) fn invalid(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), code, message: message.into() }
+    }
+}
+
 impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
-            Self::UnknownToken | Self::CardNumber | Self::BadNotice | Self::Cursor(_) => Code::Invalid,
+            Self::UnknownToken
+            | Self::CardNumber
+            | Self::BadNotice
+            | Self::KeyReused
+            | Self::Invalid { .. }
+            | Self::Cursor(_) => Code::Invalid,
+            Self::Stale => Code::Precondition,
             Self::BadSignature => Code::Unauthenticated,
-            Self::NotFound => Code::NotFound,
+            Self::NotFound | Self::CommissionRuleNotFound => Code::NotFound,
             Self::AmountChanged
             | Self::ProviderRefused { .. }
             | Self::NotPaid(_)
             | Self::RefundTooLarge { .. }
-            | Self::SharesDiffer => Code::Conflict,
+            | Self::SharesDiffer
+            | Self::CommissionRuleEnded => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
             Self::Denied(denied) => denied.code(),
             Self::Batch(error) => error.code().0,
@@ -92,6 +127,11 @@ impl ServiceError for Error {
             Self::NotPaid(_) => "payments/not_paid",
             Self::RefundTooLarge { .. } => "payments/refund_too_large",
             Self::SharesDiffer => "payments/shares_differ",
+            Self::CommissionRuleNotFound => "payments/commission_rule_not_found",
+            Self::CommissionRuleEnded => "payments/commission_rule_ended",
+            Self::Stale => "payments/changed_meanwhile",
+            Self::KeyReused => "request/idempotency_key_reused",
+            Self::Invalid { .. } => "request/invalid_value",
             Self::Denied(denied) => denied.reason(),
             Self::Cursor(_) => "request/bad_cursor",
             Self::Batch(error) => error.code().1,
@@ -101,6 +141,7 @@ impl ServiceError for Error {
 
     fn details(&self) -> Vec<Detail> {
         match self {
+            Self::Invalid { field, code, message } => vec![Detail::new(field, *code, message)],
             Self::Denied(denied) => denied.details(),
             Self::Cursor(error) => vec![Detail::new("after", "bad_cursor", error.to_string())],
             _ => Vec::new(),

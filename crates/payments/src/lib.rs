@@ -3,6 +3,7 @@
 //! Invariants: a payment is asked of its provider under its own id as the idempotency key, so that asking
 //! again after a crash never charges twice; what was declined or voided can only turn out to have succeeded, and what
 //! succeeded stays so; never more goes back than was taken; every cent is in the [`ledger`], whose entries sum to zero.
+mod commission;
 mod dispute;
 mod error;
 pub mod events;
@@ -27,9 +28,14 @@ use platform::batch::{Batch, Settings};
 use platform::{Database, Id, Sources, Violation};
 use uuid::Uuid;
 
+use commission::KnownRules;
 use payment::Charging;
 use provider::{Asked, Provider};
 
+pub use commission::{
+    Commission, CommissionBook, CommissionBracket, CommissionLine, CommissionRule, CommissionRuleChange,
+    CommissionTerms, LineCommission, MadeCommissionRule, NewCommissionRule,
+};
 pub use dispute::Dispute;
 pub use error::{DeclineCode, Error};
 pub use ledger::{
@@ -53,6 +59,8 @@ pub type RefundId = Id<Refund>;
 pub type DisputeId = Id<Dispute>;
 /// The id of a [`Payout`].
 pub type PayoutId = Id<Payout>;
+/// The id of a [`CommissionRule`].
+pub type CommissionRuleId = Id<CommissionRule>;
 
 /// A payment of which nothing was heard for so long is asked about.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -62,6 +70,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub trait Payments: Send + Sync + 'static {
     /// Checks that a token is one the provider knows how to charge, before anything is done with it.
     fn check(&self, token: &PaymentToken) -> Result<(), Error>;
+
+    /// The commission rules that count, from memory: whoever prices an order asks the book what is taken of its lines.
+    async fn commission_book(&self) -> Result<Arc<CommissionBook>, Error>;
 
     /// Takes money. Idempotent per id. A declined payment is an answer, not an error.
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error>;
@@ -117,6 +128,8 @@ pub struct Faces {
     pub payments: Arc<dyn Payments>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// What the marketplace takes of sales.
+    pub commission: Arc<dyn Commission>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
@@ -125,7 +138,10 @@ pub fn service(database: Database, sources: Sources) -> Faces {
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
     let charges = Batch::open(charging, Settings::named("payments.charge"));
     let ledger = Arc::new(ledger::Books(database.clone()));
-    Faces { payments: Arc::new(Service { database, sources, provider, charges }), ledger }
+    let rules = Arc::new(KnownRules::new(database.clone(), sources.clone()));
+    let commission = commission::service(database.clone(), sources.clone(), Arc::clone(&rules));
+    let payments = Arc::new(Service { database, sources, provider, charges, rules });
+    Faces { payments, ledger, commission }
 }
 
 struct Service {
@@ -134,12 +150,17 @@ struct Service {
     provider: Arc<dyn Provider>,
     /// Where all whose money is asked for meet.
     charges: Batch<Charging>,
+    rules: Arc<KnownRules>,
 }
 
 #[async_trait]
 impl Payments for Service {
     fn check(&self, token: &PaymentToken) -> Result<(), Error> {
         self.provider.check(token)
+    }
+
+    async fn commission_book(&self) -> Result<Arc<CommissionBook>, Error> {
+        Ok(self.rules.book().await?)
     }
 
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {

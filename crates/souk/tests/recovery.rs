@@ -11,7 +11,7 @@ use identity::Actor;
 use inventory::{Adjustment, Inventory, ReservationId, ReservationState, Reserve};
 use orders::jobs::SettleStock;
 use orders::{Checkout, Error, IdempotencyKey, Orders};
-use payments::{Charge, Payment, PaymentId, PaymentToken, Payments};
+use payments::{Charge, CommissionBook, Payment, PaymentId, PaymentToken, Payments};
 use platform::Violation;
 use platform::outbox::{self, Dispatcher};
 use testkit::{NewProduct, TestApp, address};
@@ -108,6 +108,9 @@ impl Payments for FailingPayments {
     }
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, payments::Error> {
         between_doors!(self.1, self.0.charge(charge))
+    }
+    async fn commission_book(&self) -> Result<Arc<CommissionBook>, payments::Error> {
+        self.0.commission_book().await
     }
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, payments::Error> {
         self.0.payments(ids).await
