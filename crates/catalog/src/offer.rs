@@ -11,7 +11,7 @@ use platform::{Currency, Database, Money, Quantity, Slug};
 
 use crate::error::stored;
 use crate::product::variant_title;
-use crate::{Error, ProductId, StoreId, StoreRef, VariantId};
+use crate::{CATEGORIES, CategoryId, Error, ProductId, StoreId, StoreRef, VariantId};
 
 /// A variant that can be bought now, with the words and the price of now.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Offer {
     pub image_url: Option<String>,
     /// Units of the product that one buyer may have, over all their orders.
     pub purchase_limit: Option<Quantity>,
+    /// The product's categories, and all those above them.
+    pub categories: Vec<CategoryId>,
 }
 
 /// How many offers are kept at hand.
@@ -44,7 +46,7 @@ const KEPT: u64 = 200_000;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Offers at hand: a rush asks for the same ones thousands of times a second, and they change a few times a day. Each is
-/// good until its product or its store is touched, here or on another node ([`platform::changes`]).
+/// good until its product, its store or the tree of categories is touched, here or on another node ([`platform::changes`]).
 pub(crate) struct Offers {
     database: Database,
     kept: Cache<VariantId, Arc<Kept>>,
@@ -52,8 +54,8 @@ pub(crate) struct Offers {
 
 struct Kept {
     offer: Arc<Offer>,
-    /// Its product and its store.
-    tags: [Tag; 2],
+    /// Its product, its store, and the categories.
+    tags: [Tag; 3],
     /// Until when nobody had touched them, as a number.
     stamp: AtomicU64,
 }
@@ -89,7 +91,7 @@ impl Offers {
         }
         for offer in read(&self.database, &missing).await? {
             let offer = Arc::new(offer);
-            let tags = [Tag::id(offer.product_id), Tag::id(offer.store.id)];
+            let tags = [Tag::id(offer.product_id), Tag::id(offer.store.id), CATEGORIES];
             let kept = Kept { offer: Arc::clone(&offer), tags, stamp: AtomicU64::new(stamp.as_u64()) };
             self.kept.insert(offer.variant_id, Arc::new(kept)).await;
             offers.push(offer);
@@ -102,7 +104,12 @@ async fn read(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>,
     let rows = sqlx::query!(
         r#"SELECT v.id AS "variant_id: VariantId", v.options, v.sku, v.price, p.currency, p.title, p.slug,
                   p.id AS "product_id: ProductId", p.purchase_limit, coalesce(v.image_url, p.images -> 0 ->> 'url') AS image_url,
-                  s.id AS "store_id: StoreId", s.slug AS store_slug, s.name AS store_name
+                  s.id AS "store_id: StoreId", s.slug AS store_slug, s.name AS store_name,
+                  ARRAY(WITH RECURSIVE above AS (
+                            SELECT category_id AS id FROM catalog.product_categories WHERE product_id = p.id
+                            UNION SELECT c.parent_id FROM catalog.categories c JOIN above ON c.id = above.id
+                                  WHERE c.parent_id IS NOT NULL)
+                        SELECT id FROM above ORDER BY id) AS "categories!: Vec<CategoryId>"
            FROM catalog.variants v
            JOIN catalog.products p ON p.id = v.product_id
            JOIN catalog.stores s ON s.id = p.store_id
@@ -125,6 +132,7 @@ async fn read(database: &Database, variants: &[VariantId]) -> Result<Vec<Offer>,
                 price: Money::new(row.price, currency),
                 image_url: row.image_url,
                 purchase_limit: limit(row.purchase_limit),
+                categories: row.categories,
             })
         })
         .collect()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use catalog::{ProductId, StoreId, VariantId};
 use identity::{Actor, UserId};
-use payments::{PaymentId, PaymentState};
+use payments::{CommissionRuleId, PaymentId, PaymentState};
 use platform::{Currency, Cursor, CursorRequest, Database, Email, Money, Slice};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -275,6 +275,20 @@ pub(crate) struct StoredLine {
     pub(crate) quantity: i32,
     pub(crate) unit_price: i64,
     pub(crate) total: i64,
+    /// What the marketplace takes of it, and the tax on that. Nothing in journals of before there was commission. Buyers
+    /// do not see it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(crate) commission: i64,
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(crate) commission_tax: i64,
+    /// By which rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commission_rule: Option<CommissionRuleId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+const fn is_nothing(amount: &i64) -> bool {
+    *amount == 0
 }
 
 impl StoredLine {
@@ -303,7 +317,8 @@ pub(crate) async fn lines(
     let rows = sqlx::query!(
         r#"SELECT order_id AS "order_id: OrderId", position, store_id AS "store_id: StoreId",
                   product_id AS "product_id: ProductId", variant_id AS "variant_id: VariantId", sku, title,
-                  variant_title, quantity, unit_price, total
+                  variant_title, quantity, unit_price, total, commission, commission_tax,
+                  commission_rule AS "commission_rule: CommissionRuleId"
            FROM orders.order_lines WHERE order_id = ANY($1) ORDER BY order_id, position"#,
         &platform::id::uuids(orders),
     )
@@ -322,6 +337,9 @@ pub(crate) async fn lines(
             quantity: row.quantity,
             unit_price: row.unit_price,
             total: row.total,
+            commission: row.commission,
+            commission_tax: row.commission_tax,
+            commission_rule: row.commission_rule,
         });
     }
     Ok(lines)

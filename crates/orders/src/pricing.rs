@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use catalog::{Offer, ProductId, VariantId};
 use inventory::Limit;
+use payments::{CommissionBook, CommissionLine};
+use platform::id::uuids;
 use platform::{Code, Detail, Money};
+use time::OffsetDateTime;
 
 use crate::cart::{self, CartRow, LineRow};
 use crate::order::StoredLine;
@@ -29,24 +32,34 @@ impl Priced {
     }
 }
 
-/// What the catalogue and the inventory say at one moment of all that a batch wants.
+/// What the catalogue and the inventory say at one moment of all that a batch wants, and what the marketplace takes.
 pub(crate) struct Market {
     offers: HashMap<VariantId, Arc<Offer>>,
     available: HashMap<VariantId, i64>,
+    commission: Arc<CommissionBook>,
 }
 
 impl Market {
     pub(crate) async fn look(parts: &Parts, variants: Vec<VariantId>) -> Result<Self, Error> {
+        // From memory, as offers are.
+        let commission = parts.payments.commission_book().await?;
         if variants.is_empty() {
-            return Ok(Self { offers: HashMap::new(), available: HashMap::new() });
+            return Ok(Self { offers: HashMap::new(), available: HashMap::new(), commission });
         }
         let offers = parts.catalog.offers(&variants).await?;
         let available = parts.inventory.available(&variants).await?;
-        Ok(Self { offers: offers.into_iter().map(|offer| (offer.variant_id, offer)).collect(), available })
+        let offers = offers.into_iter().map(|offer| (offer.variant_id, offer)).collect();
+        Ok(Self { offers, available, commission })
     }
 
-    /// Refuses unless every line is on sale, in stock, and at the price that the buyer was shown.
-    pub(crate) fn price(&self, row: &CartRow, lines: &[LineRow]) -> Result<Priced, Error> {
+    /// Refuses unless every line is on sale, in stock, and at the price that the buyer was shown. The commission is that of
+    /// this moment.
+    pub(crate) fn price(
+        &self,
+        row: &CartRow,
+        lines: &[LineRow],
+        now: OffsetDateTime,
+    ) -> Result<Priced, Error> {
         let currency = row.currency().ok_or(Error::CartEmpty)?;
         if lines.is_empty() {
             return Err(Error::CartEmpty);
@@ -69,6 +82,7 @@ impl Market {
             total: Money::zero(currency),
             limits: HashMap::new(),
         };
+        let mut sales = Vec::with_capacity(lines.len());
         for (position, line) in (1..).zip(lines) {
             let offer = self.offers.get(&line.variant_id).ok_or(Error::ItemUnavailable(line.variant_id))?;
             let quantity = cart::quantity(line)?;
@@ -77,6 +91,12 @@ impl Market {
             if let Some(most) = offer.purchase_limit {
                 priced.limits.insert(line.variant_id, Limit { product_id: offer.product_id, most });
             }
+            sales.push(CommissionLine {
+                store_id: offer.store.id,
+                categories: uuids(&offer.categories),
+                quantity: quantity.into(),
+                total: sum,
+            });
             priced.lines.push(StoredLine {
                 position,
                 store_id: offer.store.id,
@@ -88,7 +108,15 @@ impl Market {
                 quantity: line.quantity,
                 unit_price: offer.price.amount,
                 total: sum.amount,
+                commission: 0,
+                commission_tax: 0,
+                commission_rule: None,
             });
+        }
+        for (line, taken) in priced.lines.iter_mut().zip(self.commission.commission(now, &sales)) {
+            line.commission = taken.amount.amount;
+            line.commission_tax = taken.tax.amount;
+            line.commission_rule = taken.rule;
         }
         Ok(priced)
     }

@@ -122,7 +122,7 @@ fn draft(
     if let Some(token) = &item.checkout.token {
         parts.payments.check(token).map_err(|error| refuse(error.into()))?;
     }
-    let priced = market.price(row, lines).map_err(refuse)?;
+    let priced = market.price(row, lines, now).map_err(refuse)?;
     Ok(Draft { place, cart: row.id, cart_version: row.version, token_hash: row.token_hash.clone(), priced })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use identity::UserId;
-use payments::{PaymentId, PaymentToken};
+use payments::{CommissionRuleId, PaymentId, PaymentToken};
 use platform::{Tx, database, fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -113,11 +113,11 @@ async fn insert(
                RETURNING id, number
            ), lines AS (
                INSERT INTO orders.order_lines (order_id, position, store_id, product_id, variant_id, sku, title,
-                   variant_title, quantity, unit_price, total)
+                   variant_title, quantity, unit_price, total, commission, commission_tax, commission_rule)
                SELECT line.* FROM unnest($18::uuid[], $19::int[], $20::uuid[], $21::uuid[], $22::uuid[], $23::text[],
-                       $24::text[], $25::text[], $26::int[], $27::bigint[], $28::bigint[])
+                       $24::text[], $25::text[], $26::int[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::uuid[])
                    AS line (id, position, store_id, product_id, variant_id, sku, title, variant_title, quantity,
-                            unit_price, total)
+                            unit_price, total, commission, commission_tax, commission_rule)
                WHERE id IN (SELECT id FROM taken)
            ), events AS (
                INSERT INTO orders.order_events (order_id, version, kind, state, data, occurred_at)
@@ -158,6 +158,10 @@ async fn insert(
         &lines.iter().map(|(_, line)| line.quantity).collect::<Vec<_>>(),
         &lines.iter().map(|(_, line)| line.unit_price).collect::<Vec<_>>(),
         &lines.iter().map(|(_, line)| line.total).collect::<Vec<_>>(),
+        &lines.iter().map(|(_, line)| line.commission).collect::<Vec<_>>(),
+        &lines.iter().map(|(_, line)| line.commission_tax).collect::<Vec<_>>(),
+        &lines.iter().map(|(_, line)| line.commission_rule.map(CommissionRuleId::uuid)).collect::<Vec<_>>()
+            as &[Option<Uuid>],
     )
     .fetch_all(&mut **tx)
     .await?;
