@@ -1,5 +1,6 @@
 //! What the OpenAPI document shows as examples: one story, from a shelf to a paid order.
 
+mod finance;
 mod people;
 
 use serde_json::{Value, json};
@@ -115,7 +116,12 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "ChangeLocation" => json!({"position": 0, "active": true}),
         "StockAdjustment" => stock_adjustment(),
         "Slice_StockAdjustment" => slice(&stock_adjustment()),
-        _ => return of_factors(schema).or_else(|| people::of(schema)).or_else(|| of_lines(schema)),
+        _ => {
+            return of_factors(schema)
+                .or_else(|| people::of(schema))
+                .or_else(|| of_lines(schema))
+                .or_else(|| finance::of(schema));
+        }
     })
 }
 

@@ -6,6 +6,8 @@ pub(crate) mod auth;
 mod basket;
 mod carts;
 mod categories;
+mod commission_preview;
+mod commission_rules;
 mod factors;
 mod federated;
 mod fields;
@@ -48,6 +50,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(variant_admin::router())
         .merge(locations::router())
         .merge(stock::router())
+        .merge(commission_rules::router())
+        .merge(commission_preview::router())
         .merge(waiting_room_admin::router())
         .merge(waiting_room::router())
         .merge(carts::router())

@@ -12,6 +12,7 @@ use identity::Actor;
 use inventory::{Adjustment, Reason};
 use platform::{Currency, Money, PageRequest, Slug};
 
+use super::commission;
 use super::content::{self, Demo, Product, Store};
 use super::drawing::{product_svg, store_svg};
 use super::people;
@@ -49,6 +50,7 @@ pub(crate) async fn fill_if_empty(app: &App, media: &Path) -> anyhow::Result<()>
 /// Gives the marketplace its people.
 async fn settle(app: &App, demo: &Demo) -> anyhow::Result<()> {
     people::put_people(app).await?;
+    commission::put_rules(app).await?;
     for store in &demo.stores {
         if let Some(id) = find(app, store).await? {
             people::put_owner(app, id, &store.slug, &store.name).await?;

@@ -1,4 +1,5 @@
 //! The demonstration marketplace: what `souk serve --demo` fills an empty database with.
+mod commission;
 mod content;
 mod drawing;
 mod fill;

@@ -1,5 +1,6 @@
 //! Input that programs trip over, from those who run stores and the marketplace, who may do everything.
 
+use identity::PlatformRole;
 use platform::Currency;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::hostile::{assert_harmless, places, values};
 use crate::scene::{text, with};
 
 /// Every operation of selling that takes a body.
-pub(crate) const OPERATIONS: [(Method, &str); 15] = [
+pub(crate) const OPERATIONS: [(Method, &str); 18] = [
     (Method::POST, "/api/v1/stores"),
     (Method::PATCH, "/api/v1/stores/{id}"),
     (Method::POST, "/api/v1/stores/{id}/reject"),
@@ -25,10 +26,13 @@ pub(crate) const OPERATIONS: [(Method, &str); 15] = [
     (Method::PUT, "/api/v1/stores/{id}/products/{product_id}/waiting_room"),
     (Method::POST, "/api/v1/categories"),
     (Method::PATCH, "/api/v1/categories/{id}"),
+    (Method::POST, "/api/v1/commission_rules"),
+    (Method::POST, "/api/v1/commission_rules/preview"),
+    (Method::PATCH, "/api/v1/commission_rules/{id}"),
 ];
 
 /// A body with every field, for each of them.
-fn body(template: &str, category: &str, above: &str) -> Value {
+fn body(template: &str, category: &str, above: &str, variant_id: &str) -> Value {
     let pounds = json!({"amount": 500, "currency": "GBP"});
     let image = json!({"url": "/media/a.svg", "alt": "A"});
     let variant = json!({
@@ -68,6 +72,17 @@ fn body(template: &str, category: &str, above: &str) -> Value {
         "/categories" | "/categories/{id}" => {
             json!({"slug": "c", "name": "C", "parent_id": above, "position": 1})
         }
+        "/commission_rules" => json!({
+            "position": 1, "name": "N", "category_id": category, "currency": "GBP", "tax_rate_ppm": 1,
+            "valid_from": "2027-01-01T00:00:00Z", "valid_to": "2028-01-01T00:00:00Z",
+            "terms": {"kind": "tiered", "brackets": [
+                {"up_to": 5, "rate_ppm": 1, "fixed": 1}, {"up_to": null, "rate_ppm": 1, "fixed": 1}
+            ]}
+        }),
+        "/commission_rules/preview" => {
+            json!({"lines": [{"variant_id": variant_id, "quantity": 1}], "at": "2027-01-01T00:00:00Z"})
+        }
+        "/commission_rules/{id}" => json!({"position": 1, "valid_to": "2028-01-01T00:00:00Z"}),
         _ => json!({"reason": "R"}),
     }
 }
@@ -91,16 +106,20 @@ fn with_lists(value: &Value, at: &str, found: &mut Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_of_a_seller_is_our_fault() {
     let test = TestApp::start().await;
-    let operator = test.operator().await;
+    let operator = test.trusted("operator", PlatformRole::Operator).await;
     let shop = test.store("shop", Currency::GBP).await;
     let variant = test.product(NewProduct::default()).await;
     let category = test.category("pots", None).await.to_string();
     let above = test.category("kitchen", None).await.to_string();
     let shown = test.get("/api/v1/products/teapot", &[]).await;
     let product = text(&shown.json["id"]);
+    let rule = json!({"name": "Standard", "terms": {"kind": "percentage", "rate_ppm": 100_000}});
+    let rule = test.post("/api/v1/commission_rules", &[operator.header()], &rule).await;
+    let rule = text(&rule.json["id"]);
     for (method, template) in OPERATIONS {
         let path = template
             .replace("/categories/{id}", &format!("/categories/{category}"))
+            .replace("/commission_rules/{id}", &format!("/commission_rules/{rule}"))
             .replace("{id}", &shop.to_string())
             .replace("{product_id}", &product)
             .replace("{variant_id}", &variant.to_string())
@@ -108,7 +127,7 @@ async fn no_body_of_a_seller_is_our_fault() {
         let readable = path.split("/variants").next().unwrap();
         let readable = test.ask(Some(&operator), Method::GET, readable, &[], None).await;
         let (mut etag, mut through) = (readable.header("etag").to_owned(), false);
-        let whole = body(template, &category, &above);
+        let whole = body(template, &category, &above, &variant.to_string());
         let mut found = Vec::new();
         places(&whole, "", &mut found);
         with_lists(&whole, "", &mut found);

@@ -83,6 +83,9 @@ impl Scene {
         let platform = json!({"kind": "secret", "name": "Probe", "scopes": ["audit:read"]});
         let spare = test.post("/api/v1/api_keys", &[self.operator.header()], &platform).await;
         self.name("platform_key", &spare.json["id"]);
+        let rule = json!({"name": "Standard", "terms": {"kind": "percentage", "rate_ppm": 100_000}});
+        let made = test.post("/api/v1/commission_rules", &[self.operator.header()], &rule).await;
+        self.name("rule", &made.json["id"]);
         let invite = json!({"email": "somebody@example.com", "role": "staff"});
         let path = format!("/api/v1/stores/{store}/invitations");
         let invited = test.post(&path, &[self.owner.header()], &invite).await;
@@ -137,6 +140,7 @@ impl Scene {
             ("/addresses/{id}", "address"),
             ("/sessions/{id}", "session"),
             ("/categories/{id}", "category"),
+            ("/commission_rules/{id}", "rule"),
             ("/passkeys/{id}", "passkey"),
             ("{product_id}", "product"),
             ("{variant_id}", "variant"),

@@ -182,8 +182,8 @@ fn own() -> Vec<Route> {
 fn stores() -> Vec<Route> {
     use Access::Store;
     use Permission::{
-        KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite, StoreWrite, TeamRead,
-        TeamWrite,
+        FinanceRead, KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite, StoreWrite,
+        TeamRead, TeamWrite,
     };
     let pounds = |_: &Scene| json!({"price": {"amount": 500, "currency": "GBP"}});
     vec![
@@ -237,6 +237,7 @@ fn stores() -> Vec<Route> {
             |_| json!({"code": "york", "name": "Probed"}),
         ),
         send("PATCH /api/v1/stores/{id}/locations/{code}", Store(StockWrite), |_| json!({"name": "Probed"})),
+        get("GET /api/v1/stores/{id}/commission_rules", Store(FinanceRead)),
         get("GET /api/v1/stores/{id}/members", Store(TeamRead)),
         send("PATCH /api/v1/stores/{id}/members/{user_id}", Store(TeamWrite), |_| json!({"role": "staff"})),
         get("GET /api/v1/stores/{id}/invitations", Store(TeamRead)),
@@ -258,7 +259,9 @@ fn stores() -> Vec<Route> {
 
 fn marketplace() -> Vec<Route> {
     use Access::Platform;
-    use Permission::{AuditRead, CategoriesWrite, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead};
+    use Permission::{
+        AuditRead, CategoriesWrite, FinanceAdmin, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead,
+    };
     vec![
         get("GET /api/v1/admin/stores", Platform(StoresReview)),
         get("POST /api/v1/stores/{id}/approve", Platform(StoresReview)),
@@ -268,6 +271,20 @@ fn marketplace() -> Vec<Route> {
         send("POST /api/v1/categories", Platform(CategoriesWrite), |_| json!({"name": "Probes"})),
         change("PATCH /api/v1/categories/{id}", Platform(CategoriesWrite), |_| json!({"name": "Probed"})),
         get("DELETE /api/v1/categories/{id}", Platform(CategoriesWrite)),
+        get("GET /api/v1/commission_rules", Platform(FinanceAdmin)),
+        get("GET /api/v1/commission_rules/{id}", Platform(FinanceAdmin)),
+        send(
+            "POST /api/v1/commission_rules",
+            Platform(FinanceAdmin),
+            |scene| json!({"name": "Probe", "terms": {"kind": "percentage", "rate_ppm": 1}, "store_id": scene.id("store")}),
+        ),
+        send(
+            "POST /api/v1/commission_rules/preview",
+            Platform(FinanceAdmin),
+            |scene| json!({"lines": [{"variant_id": scene.id("variant"), "quantity": 1}]}),
+        ),
+        change("PATCH /api/v1/commission_rules/{id}", Platform(FinanceAdmin), |_| json!({"position": 3})),
+        get("DELETE /api/v1/commission_rules/{id}", Platform(FinanceAdmin)),
         get("GET /api/v1/audit_log", Platform(AuditRead)),
         get("GET /api/v1/users", Platform(UsersRead)),
         get("GET /api/v1/users/{id}", Platform(UsersRead)),
