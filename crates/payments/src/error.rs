@@ -53,6 +53,15 @@ pub enum Error {
     /// A place in a list that is none.
     #[error(transparent)]
     Cursor(#[from] platform::page::BadCursor),
+    /// Souk has no provider of this name.
+    #[error("there is no payment provider of this name")]
+    UnknownProvider,
+    /// No such event was received.
+    #[error("no such event was received")]
+    WebhookNotFound,
+    /// The event is so old that nobody knows any more what it said.
+    #[error("the event is so old that its body was deleted")]
+    WebhookGone,
     /// What was to be written down could not be, for now.
     #[error(transparent)]
     Batch(#[from] platform::batch::Error),
@@ -65,8 +74,9 @@ impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
             Self::UnknownToken | Self::CardNumber | Self::BadNotice | Self::Cursor(_) => Code::Invalid,
+            Self::WebhookGone => Code::Gone,
             Self::BadSignature => Code::Unauthenticated,
-            Self::NotFound => Code::NotFound,
+            Self::NotFound | Self::UnknownProvider | Self::WebhookNotFound => Code::NotFound,
             Self::AmountChanged
             | Self::ProviderRefused { .. }
             | Self::NotPaid(_)
@@ -92,6 +102,9 @@ impl ServiceError for Error {
             Self::NotPaid(_) => "payments/not_paid",
             Self::RefundTooLarge { .. } => "payments/refund_too_large",
             Self::SharesDiffer => "payments/shares_differ",
+            Self::UnknownProvider => "payments/unknown_provider",
+            Self::WebhookNotFound => "payments/webhook_not_found",
+            Self::WebhookGone => "payments/webhook_gone",
             Self::Denied(denied) => denied.reason(),
             Self::Cursor(_) => "request/bad_cursor",
             Self::Batch(error) => error.code().1,

@@ -6,6 +6,7 @@
 mod dispute;
 mod error;
 pub mod events;
+mod inbox;
 pub mod jobs;
 mod ledger;
 mod news;
@@ -32,6 +33,10 @@ use provider::{Asked, Provider};
 
 pub use dispute::Dispute;
 pub use error::{DeclineCode, Error};
+pub use inbox::{
+    ArchiveWebhooks, Inbox, ProcessWebhooks, Received, WebhookEvent, WebhookEventId, WebhookFilter,
+    WebhookState,
+};
 pub use ledger::{
     Account, AccountKind, Balance, Ledger, LedgerHead, POSTING_RULES, PostingRule, Rule, Selection,
     StatementLine,
@@ -117,6 +122,8 @@ pub struct Faces {
     pub payments: Arc<dyn Payments>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// What providers tell unasked.
+    pub inbox: Arc<dyn Inbox>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
@@ -125,7 +132,9 @@ pub fn service(database: Database, sources: Sources) -> Faces {
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
     let charges = Batch::open(charging, Settings::named("payments.charge"));
     let ledger = Arc::new(ledger::Books(database.clone()));
-    Faces { payments: Arc::new(Service { database, sources, provider, charges }), ledger }
+    let effect = Arc::new(inbox::News(sources.clone()));
+    let inbox = inbox::service(database.clone(), sources.clone(), vec![Arc::clone(&provider)], effect);
+    Faces { payments: Arc::new(Service { database, sources, provider, charges }), ledger, inbox }
 }
 
 struct Service {
