@@ -37,7 +37,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
-use payments::Ledger;
+use payments::{Inbox, Ledger};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -96,6 +96,8 @@ pub struct Modules {
     pub orders: Arc<dyn Orders>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// What payment providers tell.
+    pub inbox: Arc<dyn Inbox>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
     pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
@@ -125,6 +127,7 @@ pub struct Parts {
     pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
@@ -143,6 +146,7 @@ impl Api {
             waiting_room,
             orders,
             ledger,
+            inbox,
             mailbox,
             changes,
             sources,
@@ -158,6 +162,7 @@ impl Api {
             waiting_room,
             orders,
             ledger,
+            inbox,
             mailbox,
             sources,
             settings,

@@ -33,10 +33,7 @@ use provider::{Asked, Provider};
 
 pub use dispute::Dispute;
 pub use error::{DeclineCode, Error};
-pub use inbox::{
-    ArchiveWebhooks, Inbox, ProcessWebhooks, Received, WebhookEvent, WebhookEventId, WebhookFilter,
-    WebhookState,
-};
+pub use inbox::{Inbox, Received, WebhookEvent, WebhookEventId, WebhookFilter, WebhookState};
 pub use ledger::{
     Account, AccountKind, Balance, Ledger, LedgerHead, POSTING_RULES, PostingRule, Rule, Selection,
     StatementLine,

@@ -7,7 +7,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
-use payments::{Ledger, Payments};
+use payments::{Inbox, Ledger, Payments};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -64,6 +64,8 @@ pub struct App {
     pub payments: Arc<dyn Payments>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// What payment providers tell unasked.
+    pub inbox: Arc<dyn Inbox>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mail.
@@ -81,7 +83,8 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger } = payments::service(database.clone(), sources.clone());
+        let payments::Faces { payments, ledger, inbox } =
+            payments::service(database.clone(), sources.clone());
         let orders = orders::service(
             database.clone(),
             sources.clone(),
@@ -102,6 +105,7 @@ impl App {
             waiting_room,
             payments,
             ledger,
+            inbox,
             orders,
             mails,
         }
@@ -117,6 +121,7 @@ impl App {
             waiting_room: Arc::clone(&self.waiting_room),
             orders: Arc::clone(&self.orders),
             ledger: Arc::clone(&self.ledger),
+            inbox: Arc::clone(&self.inbox),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
             sources: self.sources.clone(),
@@ -150,6 +155,8 @@ impl App {
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),
             Arc::new(waiting_room::jobs::Admit(Arc::clone(&self.waiting_room))),
             Arc::new(waiting_room::jobs::CleanUp(Arc::clone(&self.waiting_room))),
+            Arc::new(payments::jobs::ProcessWebhooks(Arc::clone(&self.inbox))),
+            Arc::new(payments::jobs::ArchiveWebhooks(Arc::clone(&self.inbox))),
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
             Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
             Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),

@@ -1,6 +1,7 @@
 //! What the OpenAPI document shows as examples: one story, from a shelf to a paid order.
 
 mod people;
+mod webhooks;
 
 use serde_json::{Value, json};
 
@@ -115,7 +116,12 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         "ChangeLocation" => json!({"position": 0, "active": true}),
         "StockAdjustment" => stock_adjustment(),
         "Slice_StockAdjustment" => slice(&stock_adjustment()),
-        _ => return of_factors(schema).or_else(|| people::of(schema)).or_else(|| of_lines(schema)),
+        _ => {
+            return of_factors(schema)
+                .or_else(|| people::of(schema))
+                .or_else(|| webhooks::of(schema))
+                .or_else(|| of_lines(schema));
+        }
     })
 }
 

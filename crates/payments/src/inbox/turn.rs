@@ -5,8 +5,8 @@ use std::sync::Arc;
 use platform::{Tx, fault};
 use time::{Duration, OffsetDateTime};
 
-use super::process::{PATIENCE, Subject};
 use super::Parts;
+use super::process::{PATIENCE, Subject};
 use crate::Error;
 use crate::payment::Applied;
 use crate::provider::{Change, Provider, ProviderError};

@@ -71,6 +71,7 @@ fn public() -> Vec<Route> {
         get("GET /api/v1/products/{id}", Public),
         get("GET /api/v2/products", Public),
         get("GET /.well-known/jwks.json", Public),
+        get("POST /api/v1/payments/webhook/{provider}", Public),
         get("POST /api/v1/products/{id}/waiting_room/challenges", Public),
         send("POST /api/v1/products/{id}/waiting_room/places", Public, nothing),
         get("GET /api/v1/products/{id}/waiting_room/places/me", Public),
@@ -258,7 +259,9 @@ fn stores() -> Vec<Route> {
 
 fn marketplace() -> Vec<Route> {
     use Access::Platform;
-    use Permission::{AuditRead, CategoriesWrite, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead};
+    use Permission::{
+        AuditRead, CategoriesWrite, FinanceWrite, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead,
+    };
     vec![
         get("GET /api/v1/admin/stores", Platform(StoresReview)),
         get("POST /api/v1/stores/{id}/approve", Platform(StoresReview)),
@@ -269,6 +272,8 @@ fn marketplace() -> Vec<Route> {
         change("PATCH /api/v1/categories/{id}", Platform(CategoriesWrite), |_| json!({"name": "Probed"})),
         get("DELETE /api/v1/categories/{id}", Platform(CategoriesWrite)),
         get("GET /api/v1/audit_log", Platform(AuditRead)),
+        get("GET /api/v1/payments/webhook_events", Platform(FinanceWrite)),
+        get("POST /api/v1/payments/webhook_events/{provider}/{event_id}/replay", Platform(FinanceWrite)),
         get("GET /api/v1/users", Platform(UsersRead)),
         get("GET /api/v1/users/{id}", Platform(UsersRead)),
         get("GET /api/v1/api_keys", Platform(KeysRead)),

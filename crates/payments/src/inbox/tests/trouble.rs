@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platform::Violation;
 use time::Duration as Span;
 
 use super::*;
@@ -63,10 +64,9 @@ async fn a_wait_ends_after_three_days() {
     assert!(scene.sources.now() - begun >= PATIENCE);
     scene.process().await;
     assert_eq!(scene.effects().await, [("pi".to_owned(), 2)]);
-    let violations = scene.nodes[0].verify().await.unwrap();
-    assert_eq!(violations.len(), 1);
-    assert_eq!(violations[0].invariant, "payments/webhooks_processed");
-    assert_eq!(violations[0].subject, "fake/evt_pi_1");
+    let message = "thing.happened was given up: waits: there is no pi";
+    let violation = Violation::new("payments/webhooks_processed", "fake/evt_pi_1", message);
+    assert_eq!(scene.nodes[0].verify().await.unwrap(), [violation]);
     // A younger one of the subject does not wait for one that was given up.
     let younger = scene.told("pi", 3, Does::Counts);
     scene.deliver(0, &younger).await.unwrap();
