@@ -15,9 +15,12 @@ use testkit::{Answer, TestApp, logged};
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpListener;
 
-/// An inbox that keeps what the door hands in, and judges it by its first word.
+/// What the door hands in: the provider's name, the headers and the body.
+type HandedIn = (String, Vec<(String, String)>, Vec<u8>);
+
+/// An inbox that keeps what the door hands in, and judges it by its body.
 #[derive(Default)]
-struct Kept(Mutex<Vec<(String, Vec<(String, String)>, Vec<u8>)>>);
+struct Kept(Mutex<Vec<HandedIn>>);
 
 #[async_trait]
 impl Inbox for Kept {
@@ -40,7 +43,7 @@ impl Inbox for Kept {
         Ok(0)
     }
     async fn news(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn archive(&self) -> Result<u64, Error> {
         Ok(0)
