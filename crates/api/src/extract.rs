@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum_extra::extract::CookieJar;
 use futures_util::StreamExt;
 use garde::Validate;
@@ -52,6 +52,27 @@ where
         deserializer.end().map_err(|error| malformed(&error))?;
         validate(&value)?;
         Ok(Self(value))
+    }
+}
+
+/// A body as it came, of whatever type, and what came with it.
+pub(crate) struct Raw {
+    pub(crate) body: Vec<u8>,
+    /// Headers, their names in lower case; those that are no text are left out.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) extensions: Extensions,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let headers = request.headers().iter().filter_map(text).collect();
+        let extensions = request.extensions().clone();
+        Ok(Self { body: read(request, BODY_TIMEOUT).await?, headers, extensions })
     }
 }
 

@@ -37,7 +37,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
-use payments::{Commission, Ledger};
+use payments::{Commission, Inbox, Ledger};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -98,6 +98,8 @@ pub struct Modules {
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
+    /// What payment providers tell.
+    pub inbox: Arc<dyn Inbox>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
     pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
@@ -128,6 +130,7 @@ pub struct Parts {
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) commission: Arc<dyn Commission>,
+    pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
@@ -147,6 +150,7 @@ impl Api {
             orders,
             ledger,
             commission,
+            inbox,
             mailbox,
             changes,
             sources,
@@ -163,6 +167,7 @@ impl Api {
             orders,
             ledger,
             commission,
+            inbox,
             mailbox,
             sources,
             settings,

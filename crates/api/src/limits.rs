@@ -43,13 +43,18 @@ static RESET: Policy = Policy::per_hour("reset", 30);
 static CHECKOUT: Policy = Policy::per_minute("checkout", 30);
 /// By address: places in line, and the challenges for them.
 static JOIN: Policy = Policy::per_minute("join", 60);
+/// By address: what payment providers tell. One sends for all buyers, from few addresses, and tells what it could not soon
+/// again.
+static WEBHOOK: Policy = Policy::per_minute("webhook", 60_000);
+/// By address: what a payment provider has not signed.
+static UNSIGNED: Policy = Policy::per_minute("unsigned", 60);
 /// By user.
 static USER: Policy = Policy::per_minute("user", 1_200);
 /// By API key.
 static API_KEY: Policy = Policy::per_minute("api_key", 6_000);
 
 /// Which requests have a bucket of their own, by method and route; a `*` stands for whatever follows.
-static BUCKETS: [(Method, &str, &Policy); 36] = [
+static BUCKETS: [(Method, &str, &Policy); 37] = [
     (Method::POST, "/api/v1/auth/login*", &LOGIN),
     (Method::POST, "/api/v1/auth/passkey*", &LOGIN),
     (Method::POST, "/api/v1/auth/register*", &REGISTER),
@@ -71,6 +76,7 @@ static BUCKETS: [(Method, &str, &Policy); 36] = [
     (Method::POST, "/api/v2/shopping_basket/checkout", &CHECKOUT),
     (Method::POST, "/api/v1/orders", &CHECKOUT),
     (Method::POST, "/api/v1/orders/{id}/payment", &CHECKOUT),
+    (Method::POST, "/api/v1/payments/webhook/{provider}", &WEBHOOK),
     (Method::POST, "/api/v1/products/{id}/waiting_room/challenges", &JOIN),
     (Method::POST, "/api/v1/products/{id}/waiting_room/places", &JOIN),
     (Method::GET, "/api/v1/products/{id}/waiting_room/places/me", &BROWSE),
@@ -179,6 +185,17 @@ pub(crate) async fn count_caller(
     Ok(())
 }
 
+/// Counts what came as a payment provider's and is not. What is signed is not counted with it, also from the same address.
+///
+/// # Errors
+/// When the sender has to wait.
+pub(crate) async fn count_unsigned(api: &Api, extensions: &Extensions) -> Result<(), Problem> {
+    let (Some(limiter), Some(counted)) = (&api.settings.limiter, extensions.get::<Counted>()) else {
+        return Ok(());
+    };
+    counted.tally.take(&**limiter, &UNSIGNED, &counted.address).await
+}
+
 impl Tally {
     async fn take(&self, limiter: &dyn Limiter, policy: &'static Policy, key: &str) -> Result<(), Problem> {
         // Nobody is turned away because we can not count.
@@ -249,6 +266,7 @@ mod tests {
             (Method::POST, "/api/v1/auth/verify_email/resend", "reset"),
             (Method::POST, "/api/v1/orders/{id}/payment", "checkout"),
             (Method::POST, "/api/v1/orders/{id}/cancel", "general"),
+            (Method::POST, "/api/v1/payments/webhook/{provider}", "webhook"),
             (Method::POST, "/api/v1/products/{id}/waiting_room/places", "join"),
             (Method::GET, "/api/v1/orders/{id}", "general"),
             (Method::POST, "/api/v1/orders/{id}", "general"),

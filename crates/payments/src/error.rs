@@ -75,6 +75,15 @@ pub enum Error {
     /// A place in a list that is none.
     #[error(transparent)]
     Cursor(#[from] platform::page::BadCursor),
+    /// Souk has no provider of this name.
+    #[error("there is no payment provider of this name")]
+    UnknownProvider,
+    /// No such event was received.
+    #[error("no such event was received")]
+    WebhookNotFound,
+    /// The event is so old that nobody knows any more what it said.
+    #[error("the event is so old that its body was deleted")]
+    WebhookGone,
     /// What was to be written down could not be, for now.
     #[error(transparent)]
     Batch(#[from] platform::batch::Error),
@@ -100,7 +109,10 @@ impl ServiceError for Error {
             | Self::Cursor(_) => Code::Invalid,
             Self::Stale => Code::Precondition,
             Self::BadSignature => Code::Unauthenticated,
-            Self::NotFound | Self::CommissionRuleNotFound => Code::NotFound,
+            Self::NotFound | Self::CommissionRuleNotFound | Self::UnknownProvider | Self::WebhookNotFound => {
+                Code::NotFound
+            }
+            Self::WebhookGone => Code::Gone,
             Self::AmountChanged
             | Self::ProviderRefused { .. }
             | Self::NotPaid(_)
@@ -132,6 +144,9 @@ impl ServiceError for Error {
             Self::Stale => "payments/changed_meanwhile",
             Self::KeyReused => "request/idempotency_key_reused",
             Self::Invalid { .. } => "request/invalid_value",
+            Self::UnknownProvider => "payments/unknown_provider",
+            Self::WebhookNotFound => "payments/webhook_not_found",
+            Self::WebhookGone => "payments/webhook_gone",
             Self::Denied(denied) => denied.reason(),
             Self::Cursor(_) => "request/bad_cursor",
             Self::Batch(error) => error.code().1,

@@ -9,6 +9,8 @@ use platform::schedule::Recurring;
 
 use crate::Payments;
 
+pub use crate::inbox::{ArchiveWebhooks, ProcessWebhooks};
+
 /// Carries on refunds that came to grief, and asks about payments of which nothing is heard.
 pub struct CarryOn(pub Arc<dyn Payments>);
 

@@ -7,6 +7,7 @@ mod commission;
 mod dispute;
 mod error;
 pub mod events;
+mod inbox;
 pub mod jobs;
 mod ledger;
 mod news;
@@ -38,6 +39,7 @@ pub use commission::{
 };
 pub use dispute::Dispute;
 pub use error::{DeclineCode, Error};
+pub use inbox::{Inbox, Received, WebhookEvent, WebhookEventId, WebhookFilter, WebhookState};
 pub use ledger::{
     Account, AccountKind, Balance, Ledger, LedgerHead, POSTING_RULES, PostingRule, Rule, Selection,
     StatementLine,
@@ -130,6 +132,8 @@ pub struct Faces {
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
+    /// What providers tell unasked.
+    pub inbox: Arc<dyn Inbox>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
@@ -140,8 +144,10 @@ pub fn service(database: Database, sources: Sources) -> Faces {
     let ledger = Arc::new(ledger::Books(database.clone()));
     let rules = Arc::new(KnownRules::new(database.clone(), sources.clone()));
     let commission = commission::service(database.clone(), sources.clone(), Arc::clone(&rules));
+    let effect = Arc::new(inbox::News(sources.clone()));
+    let inbox = inbox::service(database.clone(), sources.clone(), vec![Arc::clone(&provider)], effect);
     let payments = Arc::new(Service { database, sources, provider, charges, rules });
-    Faces { payments, ledger, commission }
+    Faces { payments, ledger, commission, inbox }
 }
 
 struct Service {

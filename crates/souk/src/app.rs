@@ -7,7 +7,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
-use payments::{Commission, Ledger, Payments};
+use payments::{Commission, Inbox, Ledger, Payments};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -66,6 +66,8 @@ pub struct App {
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
+    /// What payment providers tell unasked.
+    pub inbox: Arc<dyn Inbox>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mail.
@@ -83,7 +85,7 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger, commission } =
+        let payments::Faces { payments, ledger, commission, inbox } =
             payments::service(database.clone(), sources.clone());
         let orders = orders::service(
             database.clone(),
@@ -106,6 +108,7 @@ impl App {
             payments,
             ledger,
             commission,
+            inbox,
             orders,
             mails,
         }
@@ -122,6 +125,7 @@ impl App {
             orders: Arc::clone(&self.orders),
             ledger: Arc::clone(&self.ledger),
             commission: Arc::clone(&self.commission),
+            inbox: Arc::clone(&self.inbox),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
             sources: self.sources.clone(),
@@ -155,6 +159,8 @@ impl App {
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),
             Arc::new(waiting_room::jobs::Admit(Arc::clone(&self.waiting_room))),
             Arc::new(waiting_room::jobs::CleanUp(Arc::clone(&self.waiting_room))),
+            Arc::new(payments::jobs::ProcessWebhooks(Arc::clone(&self.inbox))),
+            Arc::new(payments::jobs::ArchiveWebhooks(Arc::clone(&self.inbox))),
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
             Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
             Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),

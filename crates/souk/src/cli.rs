@@ -16,7 +16,8 @@ use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::ledger::LedgerCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
 use crate::session::Session;
-use crate::{config, ledger, people, serve, stock, verify};
+use crate::webhooks::WebhooksCommand;
+use crate::{config, ledger, people, serve, stock, verify, webhooks};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -74,6 +75,9 @@ enum Command {
     /// Read and prove the books
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// See what payment providers told, and have it applied once more
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -198,6 +202,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let outcome = ledger::run(&session.app, command).await;
             session.close().await?;
             return outcome;
+        }
+        Command::Webhooks(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk webhooks").await?;
+            let outcome = webhooks::webhooks(&session.app, command).await;
+            end(session, outcome).await?;
         }
         Command::Verify { json } => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk verify").await?;

@@ -13,5 +13,6 @@ mod serve;
 mod session;
 mod stock;
 pub mod verify;
+mod webhooks;
 
 pub use cli::{Cli, run};

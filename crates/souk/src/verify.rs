@@ -41,6 +41,7 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     violations.extend(app.inventory.verify().await?);
     violations.extend(app.waiting_room.verify().await?);
     violations.extend(app.payments.verify().await?);
+    violations.extend(app.inbox.verify().await?);
     violations.extend(app.orders.verify().await?);
     violations.extend(outbox::undelivered(&app.database).await?);
     // Looked at first: what comes later, the second look finds settled.

@@ -64,3 +64,19 @@ fn keys_are_made_and_ended() {
     assert!(dropped && said.contains("no longer believed"), "{said}");
     assert!(souk(data, &["verify"], "").0);
 }
+
+/// Whoever sits at the server's shell sees what payment providers told.
+#[test]
+fn webhooks_are_listed() {
+    let folder = data_folder();
+    let data = folder.path();
+    assert_eq!(souk(data, &["webhooks", "list"], ""), (true, String::new()));
+    let (odd, said) = souk(data, &["webhooks", "list", "--state", "lost"], "");
+    assert!(!odd && said.contains("there is no state"), "{said}");
+    let (unknown, said) = souk(data, &["webhooks", "replay", "stripe", "evt_1"], "");
+    assert!(!unknown && said.contains("no such event"), "{said}");
+    let (none, said) = souk(data, &["webhooks", "replay", "--failed-since", "2026-11-21T00:00:00Z"], "");
+    assert!(none && said.contains("0 events"), "{said}");
+    let (half, said) = souk(data, &["webhooks", "replay", "stripe"], "");
+    assert!(!half && said.contains("<EVENT>"), "{said}");
+}

@@ -156,7 +156,7 @@ impl TestApp {
         App::new(database.clone(), self.app.sources.clone(), self.settings())
     }
 
-    /// Runs background work until nothing is left: holds that are over, recovery, the outbox, and the mails that are due.
+    /// Runs background work until nothing is left: holds that are over, what payment providers told, recovery, the outbox, and the mails that are due.
     /// Lines stand still.
     ///
     /// # Panics
@@ -164,6 +164,7 @@ impl TestApp {
     pub async fn run_jobs(&self) {
         self.app.orders.drain().await;
         while self.app.inventory.sweep().await.expect("holds can be ended") > 0 {}
+        while self.app.inbox.process_due().await.expect("events can be worked on") > 0 {}
         while self.app.orders.recover().await.expect("recovery runs") > 0 {}
         self.app.dispatcher().drain().await.expect("the outbox can be drained");
         while self.app.mails.send_due().await.expect("mails can be sent") > 0 {}

@@ -2,6 +2,7 @@
 
 mod finance;
 mod people;
+mod webhooks;
 
 use serde_json::{Value, json};
 
@@ -119,6 +120,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
         _ => {
             return of_factors(schema)
                 .or_else(|| people::of(schema))
+                .or_else(|| webhooks::of(schema))
                 .or_else(|| of_lines(schema))
                 .or_else(|| finance::of(schema));
         }

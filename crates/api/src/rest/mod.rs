@@ -14,6 +14,7 @@ mod fields;
 mod ledger;
 mod locations;
 mod orders;
+mod payment_webhooks;
 mod product_admin;
 mod products;
 mod refunds;
@@ -59,6 +60,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(orders::router())
         .merge(refunds::router())
         .merge(ledger::router())
+        .merge(payment_webhooks::router())
         .merge(v2::router())
         .merge(crate::realtime::router())
         .merge(auth::router())

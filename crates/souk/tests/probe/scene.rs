@@ -68,7 +68,23 @@ impl Scene {
         scene.names.insert("variant", variant.to_string());
         scene.names.insert("user", scene.ada.id.to_string());
         scene.furnish(test, store).await;
+        scene.receive(test).await;
         scene
+    }
+
+    /// An event that took effect. The provider who sent it is none of those that are there.
+    async fn receive(&mut self, test: &TestApp) {
+        sqlx::query(
+            "INSERT INTO payments.webhook_events (provider, event_id, id, kind, subject, occurred_at, received_at, opened_at,
+                 body, deliveries, state, attempts, processed_at)
+             VALUES ('past', 'evt_1', gen_random_uuid(), 'paid', '1', $1, $1, $1, '', 1, 'processed', 1, $1)",
+        )
+        .bind(test.app.sources.now())
+        .execute(test.app.database.pool())
+        .await
+        .unwrap();
+        self.names.insert("webhook_provider", "past".to_owned());
+        self.names.insert("webhook_event", "evt_1".to_owned());
     }
 
     /// What is made through the API.
@@ -144,6 +160,8 @@ impl Scene {
             ("/passkeys/{id}", "passkey"),
             ("{product_id}", "product"),
             ("{variant_id}", "variant"),
+            ("/webhook_events/{provider}", "webhook_provider"),
+            ("{event_id}", "webhook_event"),
             ("{provider}", "provider"),
             ("{line_id}", "line"),
             ("{user_id}", "member"),
