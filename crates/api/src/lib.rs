@@ -22,6 +22,7 @@ mod pages;
 mod problem;
 mod realtime;
 mod rest;
+mod sandbox_pages;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -37,6 +38,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
+use payments::sandbox::Sandbox;
 use payments::{Commission, Ledger};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
@@ -98,6 +100,8 @@ pub struct Modules {
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
+    /// The sandbox provider, for its pages; none if another provider is asked for money.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
     pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
@@ -128,6 +132,7 @@ pub struct Parts {
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) commission: Arc<dyn Commission>,
+    pub(crate) sandbox: Option<Arc<dyn Sandbox>>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
@@ -147,6 +152,7 @@ impl Api {
             orders,
             ledger,
             commission,
+            sandbox,
             mailbox,
             changes,
             sources,
@@ -163,6 +169,7 @@ impl Api {
             orders,
             ledger,
             commission,
+            sandbox,
             mailbox,
             sources,
             settings,
@@ -222,6 +229,7 @@ pub fn router(api: Api) -> Router {
         .merge(home::routes(api.clone()))
         .merge(account_pages::routes(api.clone()))
         .merge(mail_catcher::routes(api.clone()))
+        .merge(sandbox_pages::routes(&api))
         .merge(openapi::page(&document))
         .merge(assets::routes())
         .nest_service(

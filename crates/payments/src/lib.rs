@@ -15,7 +15,8 @@ mod payout;
 mod provider;
 mod refund;
 mod sale;
-mod sandbox;
+pub mod sandbox;
+mod settings;
 mod share;
 mod verify;
 
@@ -24,13 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use platform::batch::{Batch, Settings};
+use platform::batch::{self, Batch};
 use platform::{Database, Id, Sources, Violation};
 use uuid::Uuid;
 
 use commission::KnownRules;
 use payment::Charging;
 use provider::{Asked, Provider};
+use sandbox::{Company, Sandbox};
 
 pub use commission::{
     Commission, CommissionBook, CommissionBracket, CommissionLine, CommissionRule, CommissionRuleChange,
@@ -47,6 +49,7 @@ pub use payout::Payout;
 pub use provider::PaymentToken;
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
+pub use settings::Settings;
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -130,18 +133,21 @@ pub struct Faces {
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
+    /// The sandbox, if it is the provider.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
-pub fn service(database: Database, sources: Sources) -> Faces {
-    let provider: Arc<dyn Provider> = Arc::new(sandbox::Sandbox(database.clone()));
+pub fn service(database: Database, sources: Sources, settings: Settings) -> Faces {
+    let company = Arc::new(Company::new(database.clone(), sources.clone(), settings));
+    let provider: Arc<dyn Provider> = Arc::clone(&company) as _;
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
-    let charges = Batch::open(charging, Settings::named("payments.charge"));
+    let charges = Batch::open(charging, batch::Settings::named("payments.charge"));
     let ledger = Arc::new(ledger::Books(database.clone()));
     let rules = Arc::new(KnownRules::new(database.clone(), sources.clone()));
     let commission = commission::service(database.clone(), sources.clone(), Arc::clone(&rules));
     let payments = Arc::new(Service { database, sources, provider, charges, rules });
-    Faces { payments, ledger, commission }
+    Faces { payments, ledger, commission, sandbox: Some(company) }
 }
 
 struct Service {

@@ -15,8 +15,9 @@ use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::ledger::LedgerCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
+use crate::sandbox::SandboxCommand;
 use crate::session::Session;
-use crate::{config, ledger, people, serve, stock, verify};
+use crate::{config, ledger, people, sandbox, serve, stock, verify};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -74,6 +75,9 @@ enum Command {
     /// Read and prove the books
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Have things happen at the sandbox, the payment provider for demos and tests
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -153,7 +157,7 @@ enum Import {
     },
 }
 
-fn currency(code: &str) -> Result<Currency, platform::money::UnknownCurrency> {
+pub(crate) fn currency(code: &str) -> Result<Currency, platform::money::UnknownCurrency> {
     code.parse()
 }
 
@@ -198,6 +202,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let outcome = ledger::run(&session.app, command).await;
             session.close().await?;
             return outcome;
+        }
+        Command::Sandbox(command) => {
+            let config = config::load(&cli.settings, None)?.config;
+            let session = Session::open(&config, "souk sandbox").await?;
+            let outcome = sandbox::run(&session.app, &config.public_url()?, command).await;
+            end(session, outcome).await?;
         }
         Command::Verify { json } => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk verify").await?;
