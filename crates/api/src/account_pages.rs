@@ -170,7 +170,7 @@ struct Login {
 }
 
 /// Refuses a form that another site has a browser send, also where no cookie is needed to do harm.
-fn check_origin(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_origin(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
     let own = api.settings.public_url.origin().ascii_serialization();
     match headers.get(header::ORIGIN) {
         Some(origin) if origin.as_bytes() != own.as_bytes() => Err(Problem::new(

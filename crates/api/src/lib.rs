@@ -22,6 +22,7 @@ mod pages;
 mod problem;
 mod realtime;
 mod rest;
+mod sandbox_pages;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -37,6 +38,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
+use payments::sandbox::Sandbox;
 use payments::{Commission, Inbox, Ledger};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
@@ -100,6 +102,8 @@ pub struct Modules {
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell.
     pub inbox: Arc<dyn Inbox>,
+    /// The sandbox provider, for its pages; none if another provider is asked for money.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Mails that do not leave, for `/dev/mail` in a demo.
     pub mailbox: Option<Arc<dyn Mailbox>>,
     /// What this node knows of changes to the database.
@@ -131,6 +135,7 @@ pub struct Parts {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) commission: Arc<dyn Commission>,
     pub(crate) inbox: Arc<dyn Inbox>,
+    pub(crate) sandbox: Option<Arc<dyn Sandbox>>,
     pub(crate) mailbox: Option<Arc<dyn Mailbox>>,
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<Settings>,
@@ -151,6 +156,7 @@ impl Api {
             ledger,
             commission,
             inbox,
+            sandbox,
             mailbox,
             changes,
             sources,
@@ -168,6 +174,7 @@ impl Api {
             ledger,
             commission,
             inbox,
+            sandbox,
             mailbox,
             sources,
             settings,
@@ -227,6 +234,7 @@ pub fn router(api: Api) -> Router {
         .merge(home::routes(api.clone()))
         .merge(account_pages::routes(api.clone()))
         .merge(mail_catcher::routes(api.clone()))
+        .merge(sandbox_pages::routes(&api))
         .merge(openapi::page(&document))
         .merge(assets::routes())
         .nest_service(

@@ -16,7 +16,8 @@ mod payout;
 mod provider;
 mod refund;
 mod sale;
-mod sandbox;
+pub mod sandbox;
+mod settings;
 mod share;
 mod verify;
 
@@ -25,13 +26,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use platform::batch::{Batch, Settings};
+use platform::batch::{self, Batch};
 use platform::{Database, Id, Sources, Violation};
 use uuid::Uuid;
 
 use commission::KnownRules;
 use payment::Charging;
 use provider::{Asked, Provider};
+use sandbox::{Company, Sandbox};
 
 pub use commission::{
     Commission, CommissionBook, CommissionBracket, CommissionLine, CommissionRule, CommissionRuleChange,
@@ -49,6 +51,7 @@ pub use payout::Payout;
 pub use provider::PaymentToken;
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
+pub use settings::Settings;
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -134,20 +137,23 @@ pub struct Faces {
     pub commission: Arc<dyn Commission>,
     /// What providers tell unasked.
     pub inbox: Arc<dyn Inbox>,
+    /// The sandbox, if it is the provider.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
-pub fn service(database: Database, sources: Sources) -> Faces {
-    let provider: Arc<dyn Provider> = Arc::new(sandbox::Sandbox(database.clone()));
+pub fn service(database: Database, sources: Sources, settings: Settings) -> Faces {
+    let company = Arc::new(Company::new(database.clone(), sources.clone(), settings));
+    let provider: Arc<dyn Provider> = Arc::clone(&company) as _;
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
-    let charges = Batch::open(charging, Settings::named("payments.charge"));
+    let charges = Batch::open(charging, batch::Settings::named("payments.charge"));
     let ledger = Arc::new(ledger::Books(database.clone()));
     let rules = Arc::new(KnownRules::new(database.clone(), sources.clone()));
     let commission = commission::service(database.clone(), sources.clone(), Arc::clone(&rules));
     let effect = Arc::new(inbox::News(sources.clone()));
     let inbox = inbox::service(database.clone(), sources.clone(), vec![Arc::clone(&provider)], effect);
     let payments = Arc::new(Service { database, sources, provider, charges, rules });
-    Faces { payments, ledger, commission, inbox }
+    Faces { payments, ledger, commission, inbox, sandbox: Some(company) }
 }
 
 struct Service {

@@ -8,11 +8,11 @@ use crate::Error;
 pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Error> {
     let rows = sqlx::query!(
         r#"SELECT p.id, p.state, p.amount, p.currency, c.amount AS "charged?", c.currency AS "charged_currency?",
-                  c.decline_code
-           FROM payments.payments p LEFT JOIN payments.sandbox_charges c ON c.idempotency_key = p.id::text
-           WHERE p.provider = 'sandbox' AND p.state <> 'created'
-             AND (c.idempotency_key IS NULL OR c.amount <> p.amount OR c.currency <> p.currency
-                  OR (c.decline_code IS NULL) <> (p.state = 'succeeded'))
+                  c.state AS "stands?"
+           FROM payments.payments p LEFT JOIN payments.sandbox_payments c ON c.idempotency_key = p.id::text
+           WHERE p.provider = 'sandbox' AND p.state IN ('succeeded', 'declined', 'voided')
+             AND (c.idempotency_key IS NULL AND p.state <> 'voided'
+                  OR c.amount <> p.amount OR c.currency <> p.currency OR c.state <> p.state)
            ORDER BY p.id"#
     )
     .fetch_all(database.lists())
@@ -22,11 +22,11 @@ pub(crate) async fn violations(database: &Database) -> Result<Vec<Violation>, Er
         .map(|row| {
             let message = match (row.charged, row.charged_currency) {
                 (Some(amount), Some(currency)) => format!(
-                    "{} {} {}, but the provider's books say {amount} {currency}, declined: {}",
+                    "{} {} {}, but the provider's books say {} {amount} {currency}",
                     row.state,
                     row.amount,
                     row.currency,
-                    row.decline_code.as_deref().unwrap_or("no")
+                    row.stands.as_deref().unwrap_or("nothing of")
                 ),
                 _ => format!("{}, but the provider knows nothing of it", row.state),
             };

@@ -7,6 +7,7 @@ use identity::Identity;
 use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
+use payments::sandbox::{self, Sandbox};
 use payments::{Commission, Inbox, Ledger, Payments};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
@@ -68,6 +69,8 @@ pub struct App {
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell unasked.
     pub inbox: Arc<dyn Inbox>,
+    /// The sandbox provider, if it is the one that is asked for money.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
     /// Mail.
@@ -79,14 +82,18 @@ impl App {
     pub fn new(database: Database, sources: Sources, settings: Settings) -> Self {
         // Derived, so that what is signed for lines is good for nothing else.
         let waiting = waiting_room::Settings::new(settings.identity.vault.derive("waiting_room"));
+        let paying = payments::Settings {
+            public_url: settings.identity.public_url.clone(),
+            sandbox_secret: settings.identity.vault.derive("payments.sandbox"),
+        };
         let identity = identity::service(database.clone(), sources.clone(), settings.identity);
         let catalog = catalog::service(database.clone(), sources.clone(), identity.clone());
         let (inventory, stock_keeping) =
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger, commission, inbox } =
-            payments::service(database.clone(), sources.clone());
+        let payments::Faces { payments, ledger, commission, inbox, sandbox } =
+            payments::service(database.clone(), sources.clone(), paying);
         let orders = orders::service(
             database.clone(),
             sources.clone(),
@@ -109,6 +116,7 @@ impl App {
             ledger,
             commission,
             inbox,
+            sandbox,
             orders,
             mails,
         }
@@ -126,6 +134,7 @@ impl App {
             ledger: Arc::clone(&self.ledger),
             commission: Arc::clone(&self.commission),
             inbox: Arc::clone(&self.inbox),
+            sandbox: self.sandbox.clone(),
             mailbox: Some(Arc::new(Catcher(Arc::clone(&self.mails)))),
             changes: Arc::clone(self.database.changes()),
             sources: self.sources.clone(),
@@ -151,7 +160,7 @@ impl App {
 
     /// The work that repeats in the background.
     pub fn recurring(&self) -> Vec<Arc<dyn Recurring>> {
-        vec![
+        let mut work: Vec<Arc<dyn Recurring>> = vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(payments::jobs::CarryOn(Arc::clone(&self.payments))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
@@ -164,6 +173,10 @@ impl App {
             Arc::new(identity::jobs::CleanUp(self.identity.clone())),
             Arc::new(notifications::jobs::SendMails(Arc::clone(&self.mails))),
             Arc::new(notifications::jobs::CleanUp(Arc::clone(&self.mails))),
-        ]
+        ];
+        if let Some(sandbox) = &self.sandbox {
+            work.push(Arc::new(sandbox::Deliver(Arc::clone(sandbox))));
+        }
+        work
     }
 }

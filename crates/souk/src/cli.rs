@@ -15,9 +15,10 @@ use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::ledger::LedgerCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
+use crate::sandbox::SandboxCommand;
 use crate::session::Session;
 use crate::webhooks::WebhooksCommand;
-use crate::{config, ledger, people, serve, stock, verify, webhooks};
+use crate::{config, ledger, people, sandbox, serve, stock, verify, webhooks};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -78,6 +79,9 @@ enum Command {
     /// See what payment providers told, and have it applied once more
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
+    /// Have things happen at the sandbox, the payment provider for demos and tests
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -157,7 +161,7 @@ enum Import {
     },
 }
 
-fn currency(code: &str) -> Result<Currency, platform::money::UnknownCurrency> {
+pub(crate) fn currency(code: &str) -> Result<Currency, platform::money::UnknownCurrency> {
     code.parse()
 }
 
@@ -206,6 +210,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Webhooks(command) => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk webhooks").await?;
             let outcome = webhooks::webhooks(&session.app, command).await;
+            end(session, outcome).await?;
+        }
+        Command::Sandbox(command) => {
+            let config = config::load(&cli.settings, None)?.config;
+            let session = Session::open(&config, "souk sandbox").await?;
+            let outcome = sandbox::run(&session.app, &config.public_url()?, command).await;
             end(session, outcome).await?;
         }
         Command::Verify { json } => {

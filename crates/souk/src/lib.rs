@@ -9,6 +9,7 @@ mod import;
 mod ledger;
 mod mail;
 mod people;
+mod sandbox;
 mod serve;
 mod session;
 mod stock;

@@ -10,6 +10,7 @@ use catalog::{
 };
 use identity::Actor;
 use inventory::{Adjustment, Reason};
+use payments::sandbox::Chaos;
 use platform::{Currency, Money, PageRequest, Slug};
 
 use super::commission;
@@ -32,6 +33,11 @@ pub(crate) async fn fill_if_empty(app: &App, media: &Path) -> anyhow::Result<()>
         if is_stocked(app, last).await? {
             return settle(app, &demo).await;
         }
+    }
+    if let Some(sandbox) = &app.sandbox {
+        // Stores of a demo have nobody who would say who they are.
+        let chaos = Chaos { activate_accounts: true, ..Chaos::default() };
+        sandbox.set_chaos(&Actor::system(), &chaos).await?;
     }
     let categories = put_categories(app, &demo).await?;
     for store in &demo.stores {
