@@ -156,17 +156,27 @@ impl TestApp {
         App::new(database.clone(), self.app.sources.clone(), self.settings())
     }
 
-    /// Runs background work until nothing is left: holds that are over, what payment providers told, recovery, the outbox, and the mails that are due.
-    /// Lines stand still.
+    /// Runs background work until nothing is left: holds that are over, recovery, what the sandbox does and tells, what is
+    /// made of that, the outbox, and the mails that are due. Lines stand still.
     ///
     /// # Panics
     /// When it fails.
     pub async fn run_jobs(&self) {
-        self.app.orders.drain().await;
-        while self.app.inventory.sweep().await.expect("holds can be ended") > 0 {}
-        while self.app.inbox.process_due().await.expect("events can be worked on") > 0 {}
-        while self.app.orders.recover().await.expect("recovery runs") > 0 {}
-        self.app.dispatcher().drain().await.expect("the outbox can be drained");
+        loop {
+            self.app.orders.drain().await;
+            while self.app.inventory.sweep().await.expect("holds can be ended") > 0 {}
+            while self.app.orders.recover().await.expect("recovery runs") > 0 {}
+            let mut done =
+                self.app.payments.carry_on().await.expect("refunds and payments can be carried on");
+            if let Some(sandbox) = &self.app.sandbox {
+                done += sandbox.deliver_due().await.expect("the sandbox does what is due");
+            }
+            done += self.app.inbox.process_due().await.expect("webhooks can be processed");
+            done += self.app.dispatcher().drain().await.expect("the outbox can be drained") as u64;
+            if done == 0 {
+                break;
+            }
+        }
         while self.app.mails.send_due().await.expect("mails can be sent") > 0 {}
     }
 
