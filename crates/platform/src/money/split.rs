@@ -175,13 +175,12 @@ mod tests {
             let parts = split(amount, &weights);
             prop_assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(amount));
             let all: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
-            if all > 0 {
-                for (part, weight) in parts.iter().zip(&weights) {
-                    let down = u128::from(amount.unsigned_abs()) * u128::from(*weight) / all;
-                    let part = u128::from(part.unsigned_abs());
-                    prop_assert!(part == down || part == down + 1);
-                    prop_assert!(*weight > 0 || part == 0);
-                }
+            for (part, weight) in parts.iter().zip(&weights) {
+                let product = u128::from(amount.unsigned_abs()) * u128::from(*weight);
+                let Some(down) = product.checked_div(all) else { continue };
+                let part = u128::from(part.unsigned_abs());
+                prop_assert!(part == down || part == down + 1);
+                prop_assert!(*weight > 0 || part == 0);
             }
         }
 
