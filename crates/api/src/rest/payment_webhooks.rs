@@ -88,7 +88,7 @@ async fn receive_webhook(
 /// Lists events of payment providers.
 ///
 /// The last received first, those of the last 30 days and what failed before. Their bodies are not shown. Needs
-/// `finance:write` over the marketplace.
+/// `finance:admin`.
 #[utoipa::path(get, path = "/api/v1/payments/webhook_events", tag = "Operators", params(WebhookQuery),
     security(("bearer" = []), ("session_cookie" = [])),
     responses((status = 200, description = "A slice of the list", body = Slice<WebhookEvent>),
@@ -106,7 +106,7 @@ async fn list_webhook_events(
 /// Has an event applied once more.
 ///
 /// From its raw body, also one that is archived. Whatever it brought about before is not done twice. Needs
-/// `finance:write` over the marketplace.
+/// `finance:admin`.
 #[utoipa::path(post, path = "/api/v1/payments/webhook_events/{provider}/{event_id}/replay", tag = "Operators",
     params(("provider" = String, Path, description = "The provider's name", example = "stripe"),
            ("event_id" = String, Path, description = "The provider's name for the event")),
