@@ -19,6 +19,8 @@ mod sale;
 pub mod sandbox;
 mod settings;
 mod share;
+#[cfg_attr(not(test), expect(dead_code, reason = "to be switched on by the configuration"))]
+mod stripe;
 mod verify;
 
 use std::collections::HashMap;
@@ -52,6 +54,7 @@ pub use provider::PaymentToken;
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
 pub use settings::Settings;
+pub use stripe::{StripeSettings, StripeSettingsError};
 
 /// The tables of this module.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
