@@ -43,6 +43,9 @@ pub(super) async fn open(
 }
 
 pub(super) async fn show(company: &Company, reference: &str) -> Result<AccountPage, Error> {
+    if !Company::is_name(reference) {
+        return Err(Error::Unknown("account"));
+    }
     let row = sqlx::query!(
         "SELECT reference, state, return_url FROM payments.sandbox_accounts WHERE reference = $1",
         reference,
@@ -54,6 +57,7 @@ pub(super) async fn show(company: &Company, reference: &str) -> Result<AccountPa
 }
 
 pub(super) async fn activate(company: &Company, reference: &str) -> Result<AccountPage, Error> {
+    show(company, reference).await?;
     let control = company.control().await?;
     let mut tx = company.database.begin().await?;
     let changed = sqlx::query!(

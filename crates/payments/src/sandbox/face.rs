@@ -41,8 +41,7 @@ pub struct Trial {
 
 /// The sandbox as its own pages and its operator use it; there is one if the sandbox is the provider.
 ///
-/// Whoever knows a page's secret may use the page. What is done for the sake of a test needs `finance:write` over the
-/// marketplace.
+/// Whoever knows a page's secret may use the page. What is done for the sake of a test needs `finance:admin`.
 #[async_trait]
 pub trait Sandbox: Send + Sync + 'static {
     /// What the page of this secret shows.
@@ -110,7 +109,7 @@ impl Sandbox for Company {
     }
 
     async fn open(&self, actor: &Actor, trial: &Trial) -> Result<String, Error> {
-        actor.require_platform(Permission::FinanceWrite)?;
+        actor.require_platform(Permission::FinanceAdmin)?;
         if trial.amount.amount <= 0 {
             return Err(Error::Invalid("a page is for more than nothing"));
         }
@@ -129,25 +128,25 @@ impl Sandbox for Company {
     }
 
     async fn condition(&self, actor: &Actor) -> Result<Condition, Error> {
-        actor.require_platform(Permission::FinanceRead)?;
+        actor.require_platform(Permission::FinanceAdmin)?;
         let control = self.read_control().await?;
         Ok(Condition { now: self.now(&control), ahead: control.offset, chaos: control.chaos })
     }
 
     async fn set_chaos(&self, actor: &Actor, chaos: &Chaos) -> Result<Condition, Error> {
-        actor.require_platform(Permission::FinanceWrite)?;
+        actor.require_platform(Permission::FinanceAdmin)?;
         control::write(&self.database, &self.cached, chaos).await?;
         self.condition(actor).await
     }
 
     async fn advance(&self, actor: &Actor, by: Duration) -> Result<Condition, Error> {
-        actor.require_platform(Permission::FinanceWrite)?;
+        actor.require_platform(Permission::FinanceAdmin)?;
         control::advance(&self.database, &self.cached, by).await?;
         self.condition(actor).await
     }
 
     async fn trigger(&self, actor: &Actor, event: Trigger, target: &Target) -> Result<String, Error> {
-        actor.require_platform(Permission::FinanceWrite)?;
+        actor.require_platform(Permission::FinanceAdmin)?;
         trigger::pull(self, event, target).await
     }
 

@@ -101,6 +101,11 @@ impl Company {
         format!("{prefix}_{random}")
     }
 
+    /// Whether this may be a name of the sandbox's: what somebody wrote into an address need not be.
+    fn is_name(text: &str) -> bool {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
+
     /// An address of Souk's, under which the sandbox's pages stand too.
     fn address(&self, path: &str) -> String {
         format!("{}{path}", self.settings.public_url.as_str().trim_end_matches('/'))

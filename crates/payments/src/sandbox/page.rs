@@ -132,6 +132,9 @@ fn opened(
 }
 
 async fn find(company: &Company, tx: &mut platform::Tx, session: &str) -> Result<Intent, Error> {
+    if !Company::is_name(session) {
+        return Err(Error::Unknown("page"));
+    }
     let key = sqlx::query_scalar!(
         "SELECT idempotency_key FROM payments.sandbox_intents WHERE session = $1",
         session,

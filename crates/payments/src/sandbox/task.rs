@@ -110,7 +110,9 @@ pub(super) async fn next(company: &Company, control: &Control) -> Result<bool, s
         Some(Task::FailRefund) => refund::fail(&mut tx, company, control, &due.subject).await.map(drop)?,
         Some(Task::PayOut) => payout::arrive(&mut tx, company, control, &due.subject).await.map(drop)?,
         Some(Task::FailPayout) => payout::fail(&mut tx, company, control, &due.subject).await.map(drop)?,
-        None => tracing::warn!(kind = due.kind, "the sandbox was to do something that it can not"),
+        None => {
+            tracing::warn!(kind = due.kind, "the sandbox was to do something that it can not");
+        }
     }
     tx.commit(company.sources.now()).await?;
     Ok(true)
