@@ -104,7 +104,7 @@ pub(super) async fn next(company: &Company, control: &Control) -> Result<bool, s
         Some(Task::Expire) => intent::expire(&mut tx, company, control, &due.subject).await?,
         Some(Task::Dispute) => dispute::open_due(&mut tx, company, control, &due.subject).await?,
         Some(Task::LoseDispute) => {
-            dispute::decide(&mut tx, company, control, &due.subject, false).await.map(drop)?
+            dispute::decide(&mut tx, company, control, &due.subject, false).await.map(drop)?;
         }
         Some(Task::Refund) => refund::arrive(&mut tx, company, control, &due.subject).await.map(drop)?,
         Some(Task::FailRefund) => refund::fail(&mut tx, company, control, &due.subject).await.map(drop)?,
