@@ -104,7 +104,7 @@ async fn a_statement_adds_up() {
     let read = async |first, after, between| {
         let slice = CursorRequest { first, after };
         let actor = Actor::system();
-        test.app.ledger.statement(&actor, &payable, Currency::GBP, between, &slice).await.unwrap()
+        test.app.ledger.statement(&actor, &payable, Some(Currency::GBP), between, &slice).await.unwrap()
     };
     let whole = read(100, None, (None, None)).await.data;
     assert_eq!(whole.len(), 9);
@@ -268,7 +268,8 @@ async fn others_do_not_see_the_books() {
     for account in
         [Account::own(AccountKind::Commission), Account::of_store(AccountKind::StorePayable, store)]
     {
-        let read = test.app.ledger.statement(&stranger, &account, Currency::GBP, (None, None), &slice).await;
+        let read =
+            test.app.ledger.statement(&stranger, &account, Some(Currency::GBP), (None, None), &slice).await;
         assert!(read.is_err(), "{account}");
     }
     test.finish().await;

@@ -148,8 +148,10 @@ async fn print_statement(app: &App, statement: Statement) -> anyhow::Result<()> 
     let mut after = None;
     loop {
         let slice = CursorRequest { first: PageRequest::MAX_PER_PAGE, after };
-        let page =
-            app.ledger.statement(&Actor::system(), &account, statement.currency, between, &slice).await?;
+        let page = app
+            .ledger
+            .statement(&Actor::system(), &account, Some(statement.currency), between, &slice)
+            .await?;
         for line in &page.data {
             let at = line.occurred_at.replace_nanosecond(0)?.format(&Rfc3339)?;
             println!(

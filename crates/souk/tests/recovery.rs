@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use catalog::VariantId;
 use identity::Actor;
-use inventory::{Adjustment, Inventory, ReservationId, ReservationState, Reserve};
+use inventory::{Adjustment, Inventory, ReservationId, ReservationState, Reserve, Returned};
 use orders::jobs::SettleStock;
 use orders::{Checkout, Error, IdempotencyKey, Orders};
-use payments::{Charge, CommissionBook, Payment, PaymentId, PaymentToken, Payments};
+use payments::{
+    Charge, CommissionBook, PageRequest, Payment, PaymentId, PaymentToken, Payments, Refund, RefundId,
+    Refunding, Sale,
+};
 use platform::Violation;
 use platform::outbox::{self, Dispatcher};
 use testkit::{NewProduct, TestApp, address};
@@ -59,6 +62,9 @@ impl Inventory for FailingInventory {
     }
     async fn adjust(&self, actor: &Actor, adjustments: &[Adjustment]) -> Result<u64, inventory::Error> {
         self.0.adjust(actor, adjustments).await
+    }
+    async fn restock(&self, returned: &[Returned]) -> Result<(), inventory::Error> {
+        self.0.restock(returned).await
     }
     async fn reserve(&self, reserve: Reserve) -> Result<(), inventory::Error> {
         between_doors!(self.1, self.0.reserve(reserve))
@@ -108,6 +114,33 @@ impl Payments for FailingPayments {
     }
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, payments::Error> {
         between_doors!(self.1, self.0.charge(charge))
+    }
+    async fn open_page(&self, request: PageRequest) -> Result<Payment, payments::Error> {
+        self.0.open_page(request).await
+    }
+    async fn look(&self, id: PaymentId) -> Result<Payment, payments::Error> {
+        self.0.look(id).await
+    }
+    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), payments::Error> {
+        self.0.void_pages(orders).await
+    }
+    async fn give_back(&self, id: PaymentId) -> Result<(), payments::Error> {
+        self.0.give_back(id).await
+    }
+    async fn refund(&self, refunding: Refunding) -> Result<Refund, payments::Error> {
+        between_doors!(self.1, self.0.refund(refunding))
+    }
+    async fn find_refund(&self, id: RefundId) -> Result<Refund, payments::Error> {
+        self.0.find_refund(id).await
+    }
+    async fn refunds(&self, payment: PaymentId) -> Result<Vec<Refund>, payments::Error> {
+        self.0.refunds(payment).await
+    }
+    async fn post_sales(&self, sales: &[Sale]) -> Result<(), payments::Error> {
+        self.0.post_sales(sales).await
+    }
+    async fn carry_on(&self) -> Result<u64, payments::Error> {
+        self.0.carry_on().await
     }
     async fn commission_book(&self) -> Result<Arc<CommissionBook>, payments::Error> {
         self.0.commission_book().await

@@ -30,7 +30,10 @@ const WALLED: [(&str, &str); 13] = [
 ];
 
 /// Tables that name a store and have no wall, each with its reason. No transaction of a store can read or change them.
-const WITHOUT: [(&str, &str); 6] = [
+const WITHOUT: [(&str, &str); 9] = [
+    ("orders.refund_lines", "an order's refund spans stores; Souk's own"),
+    ("payments.refund_shares", "a payment's refund spans stores; Souk's own"),
+    ("payments.dispute_shares", "a dispute spans stores; Souk's own"),
     (
         "payments.commission_rules",
         "the marketplace's: operators alone write it, a store's team reads what is for all",

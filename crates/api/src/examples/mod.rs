@@ -317,8 +317,9 @@ fn order() -> Value {
             "position": 1, "store_id": STORE, "product_id": PRODUCT, "variant_id": VARIANT, "title": "Teapot 'Last Ten'",
             "variant_title": "Large", "sku": "KK-TEA-10", "quantity": 2, "unit_price": money(1999), "total": money(3998)
         }],
-        "total": money(3998), "sub_orders": [{"store_id": STORE, "status": "paid", "total": money(3998)}],
-        "failure": null, "placed_at": "2026-11-20T09:31:00Z", "paid_at": "2026-11-20T09:31:01Z",
+        "total": money(3998), "refunded": money(0),
+        "sub_orders": [{"store_id": STORE, "status": "paid", "total": money(3998), "refunded": money(0)}],
+        "failure": null, "next_action": null, "placed_at": "2026-11-20T09:31:00Z", "paid_at": "2026-11-20T09:31:01Z",
         "hold_expires_at": null
     })
 }

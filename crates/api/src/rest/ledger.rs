@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use payments::{Account, AccountKind, Balance, LedgerHead, Selection, StatementLine};
+use payments::{Account, AccountKind, Balance, Dispute, LedgerHead, Selection, StatementLine};
 use platform::{Currency, PageRequest, Slice};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{private, slice};
+use super::shared::{SliceQuery, private, slice, store_id};
 use crate::Api;
 use crate::auth::Caller;
 use crate::extract::{Path, Query};
@@ -22,6 +22,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(list_accounts))
         .routes(routes!(show_statement))
         .routes(routes!(show_head))
+        .routes(routes!(list_disputes))
+        .routes(routes!(list_disputes_of_store))
 }
 
 /// Which accounts.
@@ -69,10 +71,10 @@ struct StatementQuery {
     #[garde(length(max = 100))]
     #[serde(default)]
     owner: String,
-    /// In this currency.
+    /// In this currency; the account's only one if not said.
     #[garde(skip)]
-    #[param(value_type = String, example = "GBP")]
-    currency: Currency,
+    #[param(value_type = Option<String>, example = "GBP")]
+    currency: Option<Currency>,
     /// Posted from this moment on (RFC 3339).
     #[garde(skip)]
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -121,4 +123,38 @@ async fn show_statement(
               (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)))]
 async fn show_head(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
     Ok(private(&api.ledger.head(&actor).await?))
+}
+
+/// Lists what buyers dispute.
+///
+/// The latest first. While a dispute is open the provider holds the money, and the stores can not have their part of it.
+#[utoipa::path(get, path = "/api/v1/disputes", tag = "Finance", params(SliceQuery),
+    security(("bearer" = []), ("session_cookie" = [])),
+    responses((status = 200, description = "Disputes", body = Slice<Dispute>), (status = 401, body = ProblemBody),
+              (status = 403, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn list_disputes(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Query(query): Query<SliceQuery>,
+) -> Result<Response, Problem> {
+    Ok(private(&api.ledger.disputes(&actor, None, &query.request()).await?))
+}
+
+/// Lists what buyers dispute of a store's sales.
+///
+/// The latest first. To whoever may see the store's money.
+#[utoipa::path(get, path = "/api/v1/stores/{id}/disputes", tag = "Finance",
+    params(("id" = String, Path, description = "Id or slug of the store"), SliceQuery),
+    security(("bearer" = []), ("session_cookie" = [])),
+    responses((status = 200, description = "Disputes", body = Slice<Dispute>), (status = 401, body = ProblemBody),
+              (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+              (status = 422, body = ProblemBody)))]
+async fn list_disputes_of_store(
+    State(api): State<Api>,
+    Caller(actor): Caller,
+    Path(named): Path<String>,
+    Query(query): Query<SliceQuery>,
+) -> Result<Response, Problem> {
+    let store = store_id(&api, &actor, &named).await?;
+    Ok(private(&api.ledger.disputes(&actor, Some(store), &query.request()).await?))
 }

@@ -3,7 +3,7 @@
 mod posting;
 
 use identity::StoreId;
-use platform::{Currency, Database, Id, Money, Tx};
+use platform::{Currency, Cursor, CursorRequest, Database, Id, Money, Slice, Tx};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -188,14 +188,14 @@ async fn shares(tx: &mut Tx, id: DisputeId) -> Result<Vec<Share>, Error> {
         .collect())
 }
 
-/// Disputes in which one of these stores has a part, or all of them; the latest first, older than `before`.
+/// Disputes over a store's sales, or all of them; the latest first.
 pub(crate) async fn list(
     database: &Database,
     store: Option<StoreId>,
-    before: Option<(OffsetDateTime, DisputeId)>,
-    limit: i64,
-) -> Result<Vec<Dispute>, Error> {
-    let (at, id) = before.unzip();
+    slice: &CursorRequest,
+) -> Result<Slice<Dispute>, Error> {
+    let after = slice.after.as_ref().map(Cursor::decode::<(OffsetDateTime, DisputeId)>).transpose()?;
+    let (at, id) = after.unzip();
     let rows = sqlx::query!(
         r#"SELECT id AS "id: DisputeId", payment_id AS "payment_id: PaymentId", order_id, amount, currency, fee, reason,
                   state, answer_by, opened_at, decided_at
@@ -207,11 +207,12 @@ pub(crate) async fn list(
         store.map(StoreId::uuid),
         at,
         id.map(DisputeId::uuid),
-        limit,
+        i64::from(slice.first) + 1,
     )
     .fetch_all(database.lists())
     .await?;
-    rows.into_iter()
+    let disputes = rows
+        .into_iter()
         .map(|row| {
             let currency: Currency =
                 row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
@@ -228,5 +229,6 @@ pub(crate) async fn list(
                 decided_at: row.decided_at,
             })
         })
-        .collect()
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(Slice::of(disputes, slice.first, |last| Cursor::encode(&(last.opened_at, last.id))))
 }

@@ -6,7 +6,7 @@ use platform::{Currency, CursorRequest, Database, Slice, Violation};
 use time::OffsetDateTime;
 
 use super::{Account, AccountKind, Balance, LedgerHead, Selection, StatementLine, read, verify};
-use crate::Error;
+use crate::{Dispute, Error, dispute};
 
 /// The books, to be read and proved. Stores see their own accounts, operators all.
 #[async_trait]
@@ -14,15 +14,23 @@ pub trait Ledger: Send + Sync + 'static {
     /// What stands in these accounts.
     async fn balances(&self, actor: &Actor, selection: &Selection) -> Result<Vec<Balance>, Error>;
 
-    /// What happened in an account from one moment on and before another, by the time of writing, oldest first.
+    /// What happened in an account, in its only currency or this one, from one moment on and before another, by the time of writing, oldest first.
     async fn statement(
         &self,
         actor: &Actor,
         account: &Account,
-        currency: Currency,
+        currency: Option<Currency>,
         between: (Option<OffsetDateTime>, Option<OffsetDateTime>),
         slice: &CursorRequest,
     ) -> Result<Slice<StatementLine>, Error>;
+
+    /// What buyers dispute: of a store's sales, or of all; the latest first.
+    async fn disputes(
+        &self,
+        actor: &Actor,
+        store: Option<StoreId>,
+        slice: &CursorRequest,
+    ) -> Result<Slice<Dispute>, Error>;
 
     /// The end of the chain, to be kept elsewhere.
     async fn head(&self, actor: &Actor) -> Result<LedgerHead, Error>;
@@ -53,7 +61,7 @@ impl Ledger for Books {
         &self,
         actor: &Actor,
         account: &Account,
-        currency: Currency,
+        currency: Option<Currency>,
         between: (Option<OffsetDateTime>, Option<OffsetDateTime>),
         slice: &CursorRequest,
     ) -> Result<Slice<StatementLine>, Error> {
@@ -61,7 +69,21 @@ impl Ledger for Books {
             Ok(store) if is_of_store(account.kind) => actor.require(Permission::FinanceRead, store)?,
             _ => actor.require_platform(Permission::FinanceRead)?,
         }
+        let currency = read::currency_of(&self.0, account, currency).await?;
         read::statement(&self.0, account, currency, between, slice).await
+    }
+
+    async fn disputes(
+        &self,
+        actor: &Actor,
+        store: Option<StoreId>,
+        slice: &CursorRequest,
+    ) -> Result<Slice<Dispute>, Error> {
+        match store {
+            Some(store) => actor.require(Permission::FinanceRead, store)?,
+            None => actor.require_platform(Permission::FinanceRead)?,
+        }
+        dispute::list(&self.0, store, slice).await
     }
 
     async fn head(&self, actor: &Actor) -> Result<LedgerHead, Error> {

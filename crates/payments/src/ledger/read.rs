@@ -86,6 +86,37 @@ pub struct StatementLine {
 #[derive(Serialize, Deserialize)]
 struct Place(i64, i16, i64);
 
+/// The currency of a statement: the account's only one, if none is named.
+pub(crate) async fn currency_of(
+    database: &Database,
+    account: &Account,
+    named: Option<Currency>,
+) -> Result<Currency, Error> {
+    if let Some(currency) = named {
+        return Ok(currency);
+    }
+    let codes = sqlx::query_scalar!(
+        "SELECT currency FROM payments.ledger_accounts WHERE kind = $1 AND owner = $2 ORDER BY currency",
+        account.kind.as_str(),
+        account.owner,
+    )
+    .fetch_all(database.pool())
+    .await?;
+    match codes.as_slice() {
+        [one] => Ok(currency(one)?),
+        [] => Err(Error::Invalid {
+            field: "currency".to_owned(),
+            code: "required",
+            message: "nothing was posted to this account yet; say in which currency it is".to_owned(),
+        }),
+        many => Err(Error::Invalid {
+            field: "currency".to_owned(),
+            code: "required",
+            message: format!("the account is in {}: say which", many.join(", ")),
+        }),
+    }
+}
+
 /// The statement of an account in a currency: what happened from `from` on and before `to`, oldest first.
 pub(crate) async fn statement(
     database: &Database,

@@ -133,8 +133,6 @@ pub(crate) struct PayoutAsked {
     pub(crate) account: String,
     /// How much.
     pub(crate) amount: Money,
-    /// When.
-    pub(crate) at: OffsetDateTime,
 }
 
 /// A payment company.

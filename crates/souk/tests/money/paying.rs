@@ -124,7 +124,7 @@ async fn a_challenge_is_passed_or_not() {
 
         let url = path(asked.json["next_action"]["url"].as_str().unwrap());
         let answered = submit(&test, &url, &[("action", answer)]).await;
-        assert_eq!(answered.status.as_u16(), 303, "{}", answered.text);
+        assert!(answered.status.as_u16() < 400, "{}", answered.text);
         test.run_jobs().await;
         let after = order(&test, &mine).await;
         assert_eq!(after["status"], status, "{after}");

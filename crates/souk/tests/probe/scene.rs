@@ -84,6 +84,7 @@ impl Scene {
         .await
         .unwrap();
         self.names.insert("webhook_provider", "past".to_owned());
+        self.names.insert("account_kind", "commission".to_owned());
         self.names.insert("webhook_event", "evt_1".to_owned());
     }
 
@@ -163,6 +164,7 @@ impl Scene {
             ("/webhook_events/{provider}", "webhook_provider"),
             ("{event_id}", "webhook_event"),
             ("{provider}", "provider"),
+            ("/accounts/{kind}", "account_kind"),
             ("{line_id}", "line"),
             ("{user_id}", "member"),
             ("{invitation_id}", "invitation"),

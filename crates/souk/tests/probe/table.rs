@@ -113,6 +113,7 @@ fn public() -> Vec<Route> {
         get("GET /api/v2/realtime", Public),
         send("POST /api/v1/orders/{id}/payment", Secret, |_| json!({"token": "tok_visa"})),
         send("POST /api/v1/orders/{id}/payment_page", Secret, |_| json!({})),
+        get("GET /api/v1/orders/{id}/refunds", Secret),
         get("POST /api/v1/orders/{id}/cancel", Secret),
         send("POST /api/v1/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),
         send("POST /api/v2/shopping_basket/checkout", Secret, |_| testkit::purchase("tok_visa")),
@@ -183,8 +184,8 @@ fn own() -> Vec<Route> {
 fn stores() -> Vec<Route> {
     use Access::Store;
     use Permission::{
-        FinanceRead, KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite, StoreWrite,
-        TeamRead, TeamWrite,
+        FinanceRead, FinanceWrite, KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite,
+        StoreWrite, TeamRead, TeamWrite,
     };
     let pounds = |_: &Scene| json!({"price": {"amount": 500, "currency": "GBP"}});
     vec![
@@ -239,6 +240,8 @@ fn stores() -> Vec<Route> {
         ),
         send("PATCH /api/v1/stores/{id}/locations/{code}", Store(StockWrite), |_| json!({"name": "Probed"})),
         get("GET /api/v1/stores/{id}/commission_rules", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/disputes", Store(FinanceRead)),
+        send("POST /api/v1/orders/{id}/refunds", Store(FinanceWrite), |_| json!({"reason": "other"})),
         get("GET /api/v1/stores/{id}/members", Store(TeamRead)),
         send("PATCH /api/v1/stores/{id}/members/{user_id}", Store(TeamWrite), |_| json!({"role": "staff"})),
         get("GET /api/v1/stores/{id}/invitations", Store(TeamRead)),
@@ -261,7 +264,8 @@ fn stores() -> Vec<Route> {
 fn marketplace() -> Vec<Route> {
     use Access::Platform;
     use Permission::{
-        AuditRead, CategoriesWrite, FinanceAdmin, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead,
+        AuditRead, CategoriesWrite, FinanceAdmin, FinanceRead, KeysRead, KeysWrite, RolesWrite, StoresReview,
+        UsersRead,
     };
     vec![
         get("GET /api/v1/admin/stores", Platform(StoresReview)),
@@ -287,6 +291,10 @@ fn marketplace() -> Vec<Route> {
         change("PATCH /api/v1/commission_rules/{id}", Platform(FinanceAdmin), |_| json!({"position": 3})),
         get("DELETE /api/v1/commission_rules/{id}", Platform(FinanceAdmin)),
         get("GET /api/v1/audit_log", Platform(AuditRead)),
+        get("GET /api/v1/ledger/accounts", Platform(FinanceRead)),
+        get("GET /api/v1/ledger/accounts/{kind}/statement", Platform(FinanceRead)),
+        get("GET /api/v1/ledger/head", Platform(FinanceRead)),
+        get("GET /api/v1/disputes", Platform(FinanceRead)),
         get("GET /api/v1/payments/webhook_events", Platform(FinanceAdmin)),
         get("POST /api/v1/payments/webhook_events/{provider}/{event_id}/replay", Platform(FinanceAdmin)),
         get("GET /api/v1/users", Platform(UsersRead)),

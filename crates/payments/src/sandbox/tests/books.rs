@@ -62,8 +62,7 @@ async fn lines_add_up_to_the_balance() {
             id: bench.sources.id(),
             attempt: 1,
             account: account.clone(),
-            amount,
-            at: bench.sources.now(),
+            amount
         };
         bench.company.pay_out(&asked).await.expect("sent");
         if amount.amount == 800 {

@@ -17,7 +17,7 @@ async fn account(bench: &Bench) -> String {
 
 fn payout(bench: &Bench, account: &str) -> PayoutAsked {
     let id: PayoutId = bench.sources.id();
-    PayoutAsked { id, attempt: 1, account: account.to_owned(), amount: PRICE, at: bench.sources.now() }
+    PayoutAsked { id, attempt: 1, account: account.to_owned(), amount: PRICE }
 }
 
 async fn status(bench: &Bench, asked: &PayoutAsked) -> PayoutStatus {

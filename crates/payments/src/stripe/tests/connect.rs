@@ -6,7 +6,7 @@ fn store() -> StoreId {
 }
 
 fn payout() -> PayoutAsked {
-    PayoutAsked { id: payout_id(), attempt: 1, account: "acct_1".to_owned(), amount: pounds(5000), at: NOW }
+    PayoutAsked { id: payout_id(), attempt: 1, account: "acct_1".to_owned(), amount: pounds(5000) }
 }
 
 fn account(submitted: bool, transfers: &str, disabled: Option<&str>) -> Value {
