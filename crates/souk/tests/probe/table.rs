@@ -183,8 +183,8 @@ fn own() -> Vec<Route> {
 fn stores() -> Vec<Route> {
     use Access::Store;
     use Permission::{
-        FinanceRead, KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite, StoreWrite,
-        TeamRead, TeamWrite,
+        FinanceRead, FinanceWrite, KeysRead, KeysWrite, ProductsRead, ProductsWrite, StockRead, StockWrite,
+        StoreWrite, TeamRead, TeamWrite,
     };
     let pounds = |_: &Scene| json!({"price": {"amount": 500, "currency": "GBP"}});
     vec![
@@ -239,6 +239,19 @@ fn stores() -> Vec<Route> {
         ),
         send("PATCH /api/v1/stores/{id}/locations/{code}", Store(StockWrite), |_| json!({"name": "Probed"})),
         get("GET /api/v1/stores/{id}/commission_rules", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/payout_settings", Store(FinanceRead)),
+        change(
+            "PUT /api/v1/stores/{id}/payout_settings",
+            Store(FinanceWrite),
+            |_| json!({"schedule": {"interval": "monthly", "day": 1}}),
+        ),
+        get("POST /api/v1/stores/{id}/payout_account", Store(FinanceWrite)),
+        get("GET /api/v1/stores/{id}/payout_account", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/balance", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/payouts", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/payouts/{payout_id}", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/payouts/{payout_id}/statement", Store(FinanceRead)),
+        get("GET /api/v1/stores/{id}/statement", Store(FinanceRead)),
         get("GET /api/v1/stores/{id}/members", Store(TeamRead)),
         send("PATCH /api/v1/stores/{id}/members/{user_id}", Store(TeamWrite), |_| json!({"role": "staff"})),
         get("GET /api/v1/stores/{id}/invitations", Store(TeamRead)),
@@ -261,7 +274,8 @@ fn stores() -> Vec<Route> {
 fn marketplace() -> Vec<Route> {
     use Access::Platform;
     use Permission::{
-        AuditRead, CategoriesWrite, FinanceAdmin, KeysRead, KeysWrite, RolesWrite, StoresReview, UsersRead,
+        AuditRead, CategoriesWrite, FinanceAdmin, FinanceRead, KeysRead, KeysWrite, RolesWrite, StoresReview,
+        UsersRead,
     };
     vec![
         get("GET /api/v1/admin/stores", Platform(StoresReview)),
@@ -272,6 +286,34 @@ fn marketplace() -> Vec<Route> {
         send("POST /api/v1/categories", Platform(CategoriesWrite), |_| json!({"name": "Probes"})),
         change("PATCH /api/v1/categories/{id}", Platform(CategoriesWrite), |_| json!({"name": "Probed"})),
         get("DELETE /api/v1/categories/{id}", Platform(CategoriesWrite)),
+        get("GET /api/v1/payouts", Platform(FinanceRead)),
+        send(
+            "POST /api/v1/payouts",
+            Platform(FinanceAdmin),
+            |scene| json!({"store_id": scene.id("store"), "reason": "Probed"}),
+        ),
+        send(
+            "POST /api/v1/payouts/{id}/mark",
+            Platform(FinanceAdmin),
+            |_| json!({"state": "paid", "reason": "Probed"}),
+        ),
+        send("POST /api/v1/payouts/{id}/cancel", Platform(FinanceAdmin), |_| json!({"reason": "Probed"})),
+        send("POST /api/v1/payouts/{id}/retry", Platform(FinanceAdmin), |_| json!({"reason": "Probed"})),
+        send(
+            "POST /api/v1/stores/{id}/payout_settings/pause",
+            Platform(FinanceAdmin),
+            |_| json!({"reason": "Probed"}),
+        ),
+        send(
+            "POST /api/v1/stores/{id}/payout_settings/resume",
+            Platform(FinanceAdmin),
+            |_| json!({"reason": "Probed"}),
+        ),
+        send(
+            "POST /api/v1/adjustments",
+            Platform(FinanceAdmin),
+            |scene| json!({"store_id": scene.id("store"), "amount": {"amount": 5, "currency": "GBP"}, "reason": "Probed"}),
+        ),
         get("GET /api/v1/commission_rules", Platform(FinanceAdmin)),
         get("GET /api/v1/commission_rules/{id}", Platform(FinanceAdmin)),
         send(
