@@ -39,7 +39,7 @@ use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
 use payments::sandbox::Sandbox;
-use payments::{Commission, Inbox, Ledger};
+use payments::{Commission, Inbox, Ledger, Payouts};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -98,6 +98,8 @@ pub struct Modules {
     pub orders: Arc<dyn Orders>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// Stores' money on its way to them.
+    pub payouts: Arc<dyn Payouts>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell.
@@ -133,6 +135,7 @@ pub struct Parts {
     pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) payouts: Arc<dyn Payouts>,
     pub(crate) commission: Arc<dyn Commission>,
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) sandbox: Option<Arc<dyn Sandbox>>,
@@ -154,6 +157,7 @@ impl Api {
             waiting_room,
             orders,
             ledger,
+            payouts,
             commission,
             inbox,
             sandbox,
@@ -172,6 +176,7 @@ impl Api {
             waiting_room,
             orders,
             ledger,
+            payouts,
             commission,
             inbox,
             sandbox,

@@ -30,6 +30,7 @@ use crate::{Api, assets, examples};
         (name = "Refunds", description = "Money that goes back to buyers."),
         (name = "Finance", description = "The books of the marketplace, to the last cent."),
         (name = "Payments", description = "What payment providers tell Souk."),
+        (name = "Payouts", description = "A store's money on its way to it."),
         (name = "Accounts", description = "Signing in and out, and what belongs to an account."),
         (name = "Stores", description = "Running a store: its team, its keys, its goods."),
         (name = "Operators", description = "Running the marketplace. Money and roles need a second factor."),

@@ -1,7 +1,7 @@
 use platform::{Code, Detail, Money, ServiceError};
 use serde::{Deserialize, Serialize};
 
-use crate::PaymentId;
+use crate::{PaymentId, PayoutState};
 
 /// Why payments refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,24 @@ pub enum Error {
     /// The commission rule counts no more.
     #[error("the commission rule is over; make another one")]
     CommissionRuleEnded,
+    /// The payout is past that.
+    #[error("the payout is {}, and under way or past that", .0.as_str())]
+    PayoutUnderWay(PayoutState),
+    /// There is nowhere to send the store's money.
+    #[error("the store has no account that money can be sent to")]
+    NoPayoutAccount,
+    /// The store's payouts are held.
+    #[error("the payouts of this store are held")]
+    PayoutsPaused,
+    /// The store is owed nothing that can be paid out now.
+    #[error("there is nothing that can be paid out now")]
+    NothingToPayOut,
+    /// Something took of the store's money while it was counted.
+    #[error("something took of the store's money meanwhile; try again")]
+    PayoutsBusy,
+    /// A file could not be made of a statement.
+    #[error("the statement can not be printed: {0}")]
+    Unprintable(String),
     /// The thing is not as the actor read it.
     #[error("this has changed meanwhile; read it again")]
     Stale,
@@ -108,6 +126,8 @@ impl ServiceError for Error {
             | Self::Invalid { .. }
             | Self::Cursor(_) => Code::Invalid,
             Self::Stale => Code::Precondition,
+            Self::PayoutsBusy => Code::Unavailable,
+            Self::Unprintable(_) => Code::Internal,
             Self::BadSignature => Code::Unauthenticated,
             Self::NotFound | Self::CommissionRuleNotFound | Self::UnknownProvider | Self::WebhookNotFound => {
                 Code::NotFound
@@ -118,6 +138,10 @@ impl ServiceError for Error {
             | Self::NotPaid(_)
             | Self::RefundTooLarge { .. }
             | Self::SharesDiffer
+            | Self::PayoutUnderWay(_)
+            | Self::NoPayoutAccount
+            | Self::PayoutsPaused
+            | Self::NothingToPayOut
             | Self::CommissionRuleEnded => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
             Self::Denied(denied) => denied.code(),
@@ -139,6 +163,12 @@ impl ServiceError for Error {
             Self::NotPaid(_) => "payments/not_paid",
             Self::RefundTooLarge { .. } => "payments/refund_too_large",
             Self::SharesDiffer => "payments/shares_differ",
+            Self::PayoutUnderWay(_) => "payments/payout_under_way",
+            Self::NoPayoutAccount => "payments/no_payout_account",
+            Self::PayoutsPaused => "payments/payouts_paused",
+            Self::NothingToPayOut => "payments/nothing_to_pay_out",
+            Self::PayoutsBusy => "request/busy",
+            Self::Unprintable(_) => "payments/statement_not_printable",
             Self::CommissionRuleNotFound => "payments/commission_rule_not_found",
             Self::CommissionRuleEnded => "payments/commission_rule_ended",
             Self::Stale => "payments/changed_meanwhile",

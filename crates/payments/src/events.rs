@@ -4,7 +4,7 @@ use platform::outbox::Event;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{DisputeId, PaymentId, RefundId};
+use crate::{DisputeId, PaymentId, Payout, PayoutId, RefundId};
 
 /// A payment that nobody waited for came to stand otherwise: its provider told, or was asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,4 +53,28 @@ pub struct DisputeMoved {
 
 impl Event for DisputeMoved {
     const TOPIC: &'static str = "payments.dispute_moved.v1";
+}
+
+/// A payout was made, or came to stand otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PayoutMoved {
+    /// The payout.
+    pub payout_id: PayoutId,
+    /// Of which store.
+    pub store_id: identity::StoreId,
+    /// How much.
+    pub amount: platform::Money,
+    /// How it stands, such as `paid`.
+    pub state: String,
+}
+
+impl PayoutMoved {
+    pub(crate) fn of(payout: &Payout) -> Self {
+        let state = payout.state.as_str().to_owned();
+        Self { payout_id: payout.id, store_id: payout.store_id, amount: payout.amount, state }
+    }
+}
+
+impl Event for PayoutMoved {
+    const TOPIC: &'static str = "payments.payout_moved.v1";
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use identity::Actor;
 use platform::schedule::Recurring;
 
-use crate::Payments;
+use crate::{Payments, Payouts};
 
 pub use crate::inbox::{ArchiveWebhooks, ProcessWebhooks};
 
@@ -24,5 +25,21 @@ impl Recurring for CarryOn {
     }
     async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
         Ok(self.0.carry_on().await?)
+    }
+}
+
+/// Sends payouts, makes those whose time has come, and releases what was kept back for long enough.
+pub struct PayOut(pub Arc<dyn Payouts>);
+
+#[async_trait]
+impl Recurring for PayOut {
+    fn name(&self) -> &'static str {
+        "payments.pay_out"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        Ok(self.0.carry_on(&Actor::system()).await?)
     }
 }

@@ -3,6 +3,7 @@
 //! Invariants: a payment is asked of its provider under its own id as the idempotency key, so that asking
 //! again after a crash never charges twice; what was declined or voided can only turn out to have succeeded, and what
 //! succeeded stays so; never more goes back than was taken; every cent is in the [`ledger`], whose entries sum to zero.
+mod adjustment;
 mod commission;
 mod dispute;
 mod error;
@@ -15,6 +16,7 @@ mod payment;
 mod payout;
 mod provider;
 mod refund;
+mod reserve;
 mod sale;
 pub mod sandbox;
 mod settings;
@@ -37,6 +39,7 @@ use payment::Charging;
 use provider::{Asked, Provider};
 use sandbox::{Company, Sandbox};
 
+pub use adjustment::{Adjusted, Adjusting, Adjustment, AdjustmentId};
 pub use commission::{
     Commission, CommissionBook, CommissionBracket, CommissionLine, CommissionRule, CommissionRuleChange,
     CommissionTerms, LineCommission, MadeCommissionRule, NewCommissionRule,
@@ -49,7 +52,11 @@ pub use ledger::{
     StatementLine,
 };
 pub use payment::{Charge, PageRequest, Payment, PaymentState};
-pub use payout::Payout;
+pub use payout::{
+    ItemisedPayout, Payout, PayoutAccount, PayoutDefaults, PayoutItem, PayoutMark, PayoutOrigin, PayoutRun,
+    PayoutSettings, PayoutState, Payouts, PutPayoutSettings, Schedule, Statement, StatementFormat,
+    StatementTotal, StoreBalance, UnknownSchedule, Weekday,
+};
 pub use provider::PaymentToken;
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
@@ -142,10 +149,13 @@ pub struct Faces {
     pub inbox: Arc<dyn Inbox>,
     /// The sandbox, if it is the provider.
     pub sandbox: Option<Arc<dyn Sandbox>>,
+    /// Stores' money on its way to them.
+    pub payouts: Arc<dyn Payouts>,
 }
 
 /// The payments in this process, by way of the sandbox provider.
 pub fn service(database: Database, sources: Sources, settings: Settings) -> Faces {
+    let defaults = settings.payouts;
     let company = Arc::new(Company::new(database.clone(), sources.clone(), settings));
     let provider: Arc<dyn Provider> = Arc::clone(&company) as _;
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
@@ -155,8 +165,14 @@ pub fn service(database: Database, sources: Sources, settings: Settings) -> Face
     let commission = commission::service(database.clone(), sources.clone(), Arc::clone(&rules));
     let effect = Arc::new(inbox::News(sources.clone()));
     let inbox = inbox::service(database.clone(), sources.clone(), vec![Arc::clone(&provider)], effect);
-    let payments = Arc::new(Service { database, sources, provider, charges, rules });
-    Faces { payments, ledger, commission, inbox, sandbox: Some(company) }
+    let payouts = Arc::new(payout::Desk {
+        database: database.clone(),
+        sources: sources.clone(),
+        provider: Arc::clone(&provider),
+        defaults,
+    });
+    let payments = Arc::new(Service { database, sources, provider, charges, rules, defaults });
+    Faces { payments, ledger, commission, payouts, inbox, sandbox: Some(company) }
 }
 
 struct Service {
@@ -166,6 +182,8 @@ struct Service {
     /// Where all whose money is asked for meet.
     charges: Batch<Charging>,
     rules: Arc<KnownRules>,
+    /// How money goes to stores that have said nothing else.
+    defaults: PayoutDefaults,
 }
 
 #[async_trait]
@@ -221,7 +239,7 @@ impl Payments for Service {
     }
 
     async fn post_sales(&self, sales: &[Sale]) -> Result<(), Error> {
-        sale::post(&self.database, sales, self.sources.now()).await
+        sale::post(&self.database, &self.defaults, sales, self.sources.now()).await
     }
 
     async fn payments(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
@@ -246,6 +264,8 @@ impl Payments for Service {
     async fn verify(&self) -> Result<Vec<Violation>, Error> {
         let mut violations = verify::violations(&self.database).await?;
         violations.extend(ledger::violations(&self.database, None).await?);
+        violations.extend(payout::violations(&self.database).await?);
+        violations.extend(reserve::violations(&self.database).await?);
         Ok(violations)
     }
 }

@@ -4,9 +4,9 @@ use platform::Tx;
 use time::OffsetDateTime;
 
 use crate::payment::{self, Applied};
-use crate::provider::{Change, Incoming, RefundSaid};
+use crate::provider::{Change, Incoming, PayoutSaid, RefundSaid};
 use crate::refund::External;
-use crate::{Error, PaymentId, dispute, refund};
+use crate::{Error, PaymentId, dispute, payout, refund};
 
 /// Puts a notice into effect, as part of the transaction that marks it processed. Idempotent.
 pub(crate) async fn apply(
@@ -49,7 +49,14 @@ pub(crate) async fn apply(
             };
             dispute::apply(tx, &news, now).await
         }
-        Change::Payout { .. } | Change::Account { .. } | Change::None => Ok(Applied::Ignored),
+        Change::Payout { id, reference, status } => {
+            let said = PayoutSaid { reference: reference.clone(), status: status.clone(), arrives_at: None };
+            payout::apply(tx, provider, *id, &said, now).await
+        }
+        Change::Account { reference, state } => {
+            payout::account_moved(tx, provider, reference, *state, now).await
+        }
+        Change::None => Ok(Applied::Ignored),
     }
 }
 

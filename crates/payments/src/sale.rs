@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::ledger::{self, AccountKind, Draft, Owners, Rule};
-use crate::{Error, Payment, PaymentId, PaymentState, payment};
+use crate::{Error, Payment, PaymentId, PaymentState, PayoutDefaults, payment, reserve};
 
 /// A paid order.
 #[derive(Clone, Debug)]
@@ -53,8 +53,13 @@ pub(crate) const SALE: &str = "sale";
 /// Sales written in one transaction.
 const PORTION: usize = 500;
 
-/// Writes sales into the ledger, each once.
-pub(crate) async fn post(database: &Database, sales: &[Sale], now: OffsetDateTime) -> Result<(), Error> {
+/// Writes sales into the ledger, each once, with what is kept back of them.
+pub(crate) async fn post(
+    database: &Database,
+    defaults: &PayoutDefaults,
+    sales: &[Sale],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     for sales in sales.chunks(PORTION) {
         let ids: Vec<PaymentId> = sales.iter().map(|sale| sale.payment).collect();
         let payments = payment::find(database, &ids).await?;
@@ -69,7 +74,8 @@ pub(crate) async fn post(database: &Database, sales: &[Sale], now: OffsetDateTim
             }
         }
         let mut tx = database.begin_batch().await?;
-        ledger::post(&mut tx, drafts, now).await?;
+        let written = ledger::post(&mut tx, drafts, now).await?;
+        reserve::keep(&mut tx, defaults, sales, &written, now).await?;
         fault::point("payments.sale.before_commit");
         tx.commit(now).await?;
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::Url;
 
+use crate::PayoutDefaults;
+
 /// What payments are told.
 #[derive(Clone)]
 pub struct Settings {
@@ -11,6 +13,8 @@ pub struct Settings {
     pub public_url: Url,
     /// What the sandbox signs its notices with; the same on all nodes.
     pub sandbox_secret: [u8; 32],
+    /// How money goes to stores that have said nothing else.
+    pub payouts: PayoutDefaults,
 }
 
 /// The secret stays out of logs.

@@ -114,7 +114,8 @@ impl Bench {
 
     fn node(test: &TestApp, port: u16) -> (Arc<dyn Payments>, Arc<dyn Sandbox>) {
         let public_url = format!("http://127.0.0.1:{port}/").parse().unwrap();
-        let settings = Settings { public_url, sandbox_secret: SECRET };
+        let payouts = payments::PayoutDefaults::default();
+        let settings = Settings { public_url, sandbox_secret: SECRET, payouts };
         let faces = payments::service(test.app.database.clone(), test.app.sources.clone(), settings);
         (faces.payments, faces.sandbox.unwrap())
     }

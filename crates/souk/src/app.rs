@@ -8,7 +8,7 @@ use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
 use payments::sandbox::{self, Sandbox};
-use payments::{Commission, Inbox, Ledger, Payments};
+use payments::{Commission, Inbox, Ledger, Payments, Payouts};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -38,6 +38,8 @@ pub fn migrations() -> [(&'static str, &'static Migrator); 8] {
 pub struct Settings {
     /// People and programs.
     pub identity: identity::Settings,
+    /// How money goes to stores.
+    pub payouts: payments::PayoutDefaults,
     /// Carts and orders.
     pub orders: orders::Settings,
     /// Mail.
@@ -65,6 +67,8 @@ pub struct App {
     pub payments: Arc<dyn Payments>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// Stores' money on its way to them.
+    pub payouts: Arc<dyn Payouts>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell unasked.
@@ -85,6 +89,7 @@ impl App {
         let paying = payments::Settings {
             public_url: settings.identity.public_url.clone(),
             sandbox_secret: settings.identity.vault.derive("payments.sandbox"),
+            payouts: settings.payouts,
         };
         let identity = identity::service(database.clone(), sources.clone(), settings.identity);
         let catalog = catalog::service(database.clone(), sources.clone(), identity.clone());
@@ -92,7 +97,7 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger, commission, inbox, sandbox } =
+        let payments::Faces { payments, ledger, commission, payouts, inbox, sandbox } =
             payments::service(database.clone(), sources.clone(), paying);
         let orders = orders::service(
             database.clone(),
@@ -114,6 +119,7 @@ impl App {
             waiting_room,
             payments,
             ledger,
+            payouts,
             commission,
             inbox,
             sandbox,
@@ -132,6 +138,7 @@ impl App {
             waiting_room: Arc::clone(&self.waiting_room),
             orders: Arc::clone(&self.orders),
             ledger: Arc::clone(&self.ledger),
+            payouts: Arc::clone(&self.payouts),
             commission: Arc::clone(&self.commission),
             inbox: Arc::clone(&self.inbox),
             sandbox: self.sandbox.clone(),
@@ -163,6 +170,7 @@ impl App {
         let mut work: Vec<Arc<dyn Recurring>> = vec![
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(payments::jobs::CarryOn(Arc::clone(&self.payments))),
+            Arc::new(payments::jobs::PayOut(Arc::clone(&self.payouts))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
             Arc::new(catalog::jobs::CleanUp(Arc::clone(&self.catalog))),
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),

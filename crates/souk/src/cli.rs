@@ -14,11 +14,12 @@ use url::Url;
 use crate::config::DatabaseUrl;
 use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::ledger::LedgerCommand;
+use crate::payouts::PayoutsCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
 use crate::sandbox::SandboxCommand;
 use crate::session::Session;
 use crate::webhooks::WebhooksCommand;
-use crate::{config, ledger, people, sandbox, serve, stock, verify, webhooks};
+use crate::{config, ledger, payouts, people, sandbox, serve, stock, verify, webhooks};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -82,6 +83,9 @@ enum Command {
     /// Have things happen at the sandbox, the payment provider for demos and tests
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Send stores their money
+    #[command(subcommand)]
+    Payouts(PayoutsCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -199,6 +203,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk keys").await?;
             let outcome = people::keys(&session.app, command).await;
+            end(session, outcome).await?;
+        }
+        Command::Payouts(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk payouts").await?;
+            let outcome = payouts::run(&session.app, command).await;
             end(session, outcome).await?;
         }
         Command::Ledger(command) => {

@@ -16,6 +16,7 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use ipnet::IpNet;
 use notifications::Smtp;
+use payments::PayoutDefaults;
 use platform::telemetry::LogFormat;
 use platform::{Sources, Vault};
 use serde::{Deserialize, Serialize};
@@ -76,11 +77,20 @@ pub(crate) struct Config {
     pub(crate) payment_hold_seconds: u64,
     /// After how long in one step an order is taken up by recovery.
     pub(crate) step_deadline_seconds: u64,
+    /// When the money of stores is sent that have said nothing else.
+    pub(crate) payout_schedule: String,
+    /// For how many days a sale waits before it is paid out.
+    pub(crate) payout_hold_days: i16,
+    /// How much of each sale is kept back, in hundredths of a percent.
+    pub(crate) payout_reserve_basis_points: i16,
+    /// For how many days.
+    pub(crate) payout_reserve_days: i16,
 }
 
 impl Config {
     fn defaults() -> anyhow::Result<Self> {
         let orders = orders::Settings::default();
+        let payouts = PayoutDefaults::default();
         Ok(Self {
             data_dir: platform_data_dir()?,
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
@@ -103,6 +113,10 @@ impl Config {
             cart_lifetime_seconds: orders.cart_lifetime.as_secs(),
             payment_hold_seconds: orders.payment_hold.as_secs(),
             step_deadline_seconds: orders.step_deadline.as_secs(),
+            payout_schedule: "weekly monday".to_owned(),
+            payout_hold_days: payouts.hold_days,
+            payout_reserve_basis_points: payouts.reserve_basis_points,
+            payout_reserve_days: payouts.reserve_days,
         })
     }
 
@@ -129,7 +143,20 @@ impl Config {
             order_url: Some(format!("{}?order=", self.public_url()?)),
             ..orders::Settings::default()
         };
-        Ok(Settings { identity, orders, mail: self.mail()? })
+        Ok(Settings { identity, payouts: self.payouts()?, orders, mail: self.mail()? })
+    }
+
+    fn payouts(&self) -> anyhow::Result<PayoutDefaults> {
+        let payouts = PayoutDefaults {
+            schedule: self.payout_schedule.parse().context("payout_schedule")?,
+            hold_days: self.payout_hold_days,
+            reserve_basis_points: self.payout_reserve_basis_points,
+            reserve_days: self.payout_reserve_days,
+        };
+        match payouts.wrong() {
+            Some(wrong) => bail!("{wrong}"),
+            None => Ok(payouts),
+        }
     }
 
     fn mail(&self) -> anyhow::Result<MailSettings> {
@@ -171,6 +198,7 @@ impl Config {
             bail!("smtp_url is set: say in mail_from who mails come from, or where Souk is in public_url");
         }
         self.mail()?;
+        self.payouts()?;
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")

@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod ledger;
 mod mail;
+mod payouts;
 mod people;
 mod sandbox;
 mod serve;

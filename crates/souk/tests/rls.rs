@@ -13,7 +13,7 @@ use testkit::{NewProduct, TestApp};
 use uuid::Uuid;
 
 /// The tables with a store's data, and what tells whose a row is, as a condition on `$1`, a store.
-const WALLED: [(&str, &str); 13] = [
+const WALLED: [(&str, &str); 14] = [
     ("catalog.idempotency_keys", "store_id = $1"),
     ("catalog.product_categories", "product_id IN (SELECT id FROM catalog.products WHERE store_id = $1)"),
     ("catalog.products", "store_id = $1"),
@@ -26,11 +26,12 @@ const WALLED: [(&str, &str); 13] = [
     ("inventory.stock_adjustments", "store_id = $1"),
     ("inventory.stock_levels", "store_id = $1"),
     ("orders.sub_orders", "store_id = $1"),
+    ("payments.payout_settings", "store_id = $1"),
     ("waiting_room.rooms", "store_id = $1"),
 ];
 
 /// Tables that name a store and have no wall, each with its reason. No transaction of a store can read or change them.
-const WITHOUT: [(&str, &str); 9] = [
+const WITHOUT: [(&str, &str); 14] = [
     ("orders.refund_lines", "an order's refund spans stores; Souk's own"),
     ("payments.refund_shares", "a payment's refund spans stores; Souk's own"),
     ("payments.dispute_shares", "a dispute spans stores; Souk's own"),
@@ -38,6 +39,11 @@ const WITHOUT: [(&str, &str); 9] = [
         "payments.commission_rules",
         "the marketplace's: operators alone write it, a store's team reads what is for all",
     ),
+    ("payments.adjustments", "operators alone make them"),
+    ("payments.payout_accounts", "what the provider says of them; Souk's own"),
+    ("payments.payout_turns", "Souk's own"),
+    ("payments.payouts", "Souk and operators alone make them"),
+    ("payments.reserves", "Souk's own"),
     ("orders.order_lines", "an order spans stores; Souk's own"),
     ("orders.orders", "an order spans stores; Souk's own"),
     ("orders.customers", "imported history; Souk's own"),
@@ -180,6 +186,14 @@ async fn furnished(test: &TestApp, slug: &'static str) -> StoreId {
         store_name: slug.to_owned(),
     };
     test.app.identity.teams.invite(&actor, store, &invitation).await.unwrap();
+    let put = payments::PutPayoutSettings {
+        schedule: payments::Schedule::Daily,
+        minimum: Vec::new(),
+        hold_days: None,
+        reserve_basis_points: None,
+        reserve_days: None,
+    };
+    test.app.payouts.put_settings(&actor, store, &put, 1).await.unwrap();
     let york = NewLocation {
         code: "york".parse().unwrap(),
         name: "York".to_owned(),

@@ -208,5 +208,10 @@ impl TestApp {
 fn usual_settings(base: &Url) -> Settings {
     let identity = identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]));
     let mail = MailSettings::new(base.clone(), "Souk".to_owned(), None, None);
-    Settings { identity, orders: orders::Settings::default(), mail: mail.expect("mails come from somewhere") }
+    Settings {
+        identity,
+        payouts: Default::default(),
+        orders: orders::Settings::default(),
+        mail: mail.expect("mails come from somewhere"),
+    }
 }

@@ -1,6 +1,7 @@
 //! What the OpenAPI document shows as examples: one story, from a shelf to a paid order.
 
 mod finance;
+mod payouts;
 mod people;
 mod webhooks;
 
@@ -122,6 +123,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
                 .or_else(|| people::of(schema))
                 .or_else(|| webhooks::of(schema))
                 .or_else(|| of_lines(schema))
+                .or_else(|| payouts::of(schema))
                 .or_else(|| finance::of(schema));
         }
     })

@@ -15,6 +15,9 @@ mod ledger;
 mod locations;
 mod orders;
 mod payment_webhooks;
+mod payout_admin;
+mod payout_settings;
+mod payouts;
 mod product_admin;
 mod products;
 mod refunds;
@@ -53,6 +56,9 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(stock::router())
         .merge(commission_rules::router())
         .merge(commission_preview::router())
+        .merge(payout_settings::router())
+        .merge(payouts::router())
+        .merge(payout_admin::router())
         .merge(waiting_room_admin::router())
         .merge(waiting_room::router())
         .merge(carts::router())

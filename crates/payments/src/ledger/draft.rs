@@ -54,6 +54,12 @@ impl Draft {
         Self { payment: Some(payment), ..self }
     }
 
+    /// With somebody's reason.
+    #[must_use]
+    pub(crate) fn with_memo(self, memo: String) -> Self {
+        Self { memo: Some(memo), ..self }
+    }
+
     /// Moves so much by this rule; nothing is moved if it is nothing. The owners are those of the accounts that it debits
     /// and credits.
     ///

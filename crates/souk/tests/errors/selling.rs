@@ -10,7 +10,7 @@ use crate::hostile::{assert_harmless, places, values};
 use crate::scene::{text, with};
 
 /// Every operation of selling that takes a body.
-pub(crate) const OPERATIONS: [(Method, &str); 18] = [
+pub(crate) const OPERATIONS: [(Method, &str); 26] = [
     (Method::POST, "/api/v1/stores"),
     (Method::PATCH, "/api/v1/stores/{id}"),
     (Method::POST, "/api/v1/stores/{id}/reject"),
@@ -26,6 +26,14 @@ pub(crate) const OPERATIONS: [(Method, &str); 18] = [
     (Method::PUT, "/api/v1/stores/{id}/products/{product_id}/waiting_room"),
     (Method::POST, "/api/v1/categories"),
     (Method::PATCH, "/api/v1/categories/{id}"),
+    (Method::PUT, "/api/v1/stores/{id}/payout_settings"),
+    (Method::POST, "/api/v1/stores/{id}/payout_settings/pause"),
+    (Method::POST, "/api/v1/stores/{id}/payout_settings/resume"),
+    (Method::POST, "/api/v1/payouts"),
+    (Method::POST, "/api/v1/payouts/{id}/mark"),
+    (Method::POST, "/api/v1/payouts/{id}/cancel"),
+    (Method::POST, "/api/v1/payouts/{id}/retry"),
+    (Method::POST, "/api/v1/adjustments"),
     (Method::POST, "/api/v1/commission_rules"),
     (Method::POST, "/api/v1/commission_rules/preview"),
     (Method::PATCH, "/api/v1/commission_rules/{id}"),
@@ -72,6 +80,13 @@ fn body(template: &str, category: &str, above: &str, variant_id: &str) -> Value 
         "/categories" | "/categories/{id}" => {
             json!({"slug": "c", "name": "C", "parent_id": above, "position": 1})
         }
+        "/stores/{id}/payout_settings" => json!({
+            "schedule": {"interval": "monthly", "day": 1}, "minimum": [pounds], "hold_days": 1,
+            "reserve_basis_points": 1, "reserve_days": 1
+        }),
+        "/payouts" => json!({"store_id": above, "most": pounds, "reason": "R"}),
+        "/payouts/{id}/mark" => json!({"state": "paid", "reason": "R"}),
+        "/adjustments" => json!({"store_id": above, "buyer_id": null, "amount": pounds, "reason": "R"}),
         "/commission_rules" => json!({
             "position": 1, "name": "N", "category_id": category, "currency": "GBP", "tax_rate_ppm": 1,
             "valid_from": "2027-01-01T00:00:00Z", "valid_to": "2028-01-01T00:00:00Z",
@@ -136,13 +151,15 @@ async fn no_body_of_a_seller_is_our_fault() {
             *marked.pointer_mut(&place).unwrap() = json!("@@");
             let marked = marked.to_string();
             let (before, after) = marked.split_once("\"@@\"").unwrap();
-            for nasty in values() {
+            for (number, nasty) in values().into_iter().enumerate() {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
                 // On top of what is there now, so that what is no nonsense is done.
                 let mut headers = vec![
                     ("authorization", operator.authorization.as_str()),
                     ("content-type", "application/json"),
                 ];
+                let key = format!("{template}{place}{number}");
+                headers.push(("idempotency-key", key.as_str()));
                 headers.extend((!etag.is_empty()).then_some(("if-match", etag.as_str())));
                 let answer = test.send_raw(method.clone(), &path, &headers, Some(bytes)).await;
                 let nasty = String::from_utf8_lossy(&nasty[..nasty.len().min(60)]).into_owned();

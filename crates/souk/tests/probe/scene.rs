@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use identity::{PlatformRole, StoreId, StoreRole};
-use platform::Currency;
+use identity::{Actor, PlatformRole, StoreId, StoreRole};
+use payments::sandbox::Chaos;
+use payments::{Adjusted, Adjusting, PayoutRun};
+use platform::{Currency, Money};
 use serde_json::{Value, json};
 use testkit::{NewProduct, Person, TestApp};
 
@@ -69,6 +71,7 @@ impl Scene {
         scene.names.insert("user", scene.ada.id.to_string());
         scene.furnish(test, store).await;
         scene.receive(test).await;
+        scene.pay_out(test, store).await;
         scene
     }
 
@@ -88,10 +91,24 @@ impl Scene {
         self.names.insert("webhook_event", "evt_1".to_owned());
     }
 
+    /// A payout of the store that waits to be sent.
+    async fn pay_out(&mut self, test: &TestApp, store: StoreId) {
+        let (system, app) = (Actor::system(), &test.app);
+        let active = Chaos { activate_accounts: true, ..Chaos::default() };
+        app.sandbox.as_ref().unwrap().set_chaos(&system, &active).await.unwrap();
+        app.payouts.open_account(&system, store, test.base().as_str()).await.unwrap();
+        let reason = "the probe".to_owned();
+        let amount = Money::new(1000, Currency::GBP);
+        let adjusting = Adjusting { whose: Adjusted::Store(store), amount, reason: reason.clone() };
+        app.payouts.adjust(&system, &adjusting, "the probe's").await.unwrap();
+        let made = app.payouts.run(&system, &PayoutRun { store, most: None, reason }).await.unwrap();
+        self.names.insert("payout", made[0].id.to_string());
+    }
+
     /// What is made through the API.
     async fn furnish(&mut self, test: &TestApp, store: StoreId) {
         // A key with one scope, which the probe's routes do not ask for.
-        let key = json!({"kind": "secret", "name": "Probe", "scopes": ["finance:write"]});
+        let key = json!({"kind": "secret", "name": "Probe", "scopes": ["store:read"]});
         let keys = format!("/api/v1/stores/{store}/api_keys");
         let made = test.post(&keys, &[self.owner.header()], &key).await;
         self.store_key = format!("Bearer {}", made.json["key"].as_str().unwrap());
@@ -158,6 +175,8 @@ impl Scene {
             ("/sessions/{id}", "session"),
             ("/categories/{id}", "category"),
             ("/commission_rules/{id}", "rule"),
+            ("/payouts/{id}", "payout"),
+            ("{payout_id}", "payout"),
             ("/passkeys/{id}", "passkey"),
             ("{product_id}", "product"),
             ("{variant_id}", "variant"),

@@ -58,12 +58,7 @@ async fn lines_add_up_to_the_balance() {
     bench.company.activate(&account).await.expect("active");
     for amount in [700, 800] {
         let amount = Money::new(amount, PRICE.currency);
-        let asked = PayoutAsked {
-            id: bench.sources.id(),
-            attempt: 1,
-            account: account.clone(),
-            amount
-        };
+        let asked = PayoutAsked { id: bench.sources.id(), attempt: 1, account: account.clone(), amount };
         bench.company.pay_out(&asked).await.expect("sent");
         if amount.amount == 800 {
             let target = Target { payout: Some(asked.id), ..Target::default() };

@@ -32,8 +32,11 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let database = TestDatabase::create().await;
         let sources = Sources::new(Arc::new(FakeClock::default()), Arc::new(SeededEntropy::default()));
-        let settings =
-            Settings { public_url: "http://127.0.0.1:9".parse().expect("a URL"), sandbox_secret: [7; 32] };
+        let settings = Settings {
+            public_url: "http://127.0.0.1:9".parse().expect("a URL"),
+            sandbox_secret: [7; 32],
+            payouts: crate::PayoutDefaults::default(),
+        };
         let company = Arc::new(Company::new(database.database.clone(), sources.clone(), settings));
         Self { company, sources, database }
     }
