@@ -118,7 +118,7 @@ impl Provider for Fake {
             return Err(ProviderError::Unavailable("the line went dead".to_owned()));
         }
         let reference = reference(payout.id, payout.attempt);
-        Ok(PayoutSaid { reference, status: PayoutStatus::Sent, arrives_at: Some(payout.at) })
+        Ok(PayoutSaid { reference, status: PayoutStatus::Sent, arrives_at: None })
     }
     async fn balance_lines(&self, _: Option<&str>, _: u32) -> Result<BalanceLines, ProviderError> {
         Err(none())
