@@ -177,7 +177,9 @@ async fn quantities_stay_within_bounds() {
     test.post("/api/v1/shopping_basket/products", &[("x-cart-token", &token)], &body).await;
     test.adjust(teapot, -3, Reason::Damaged).await;
     let merged = merge(&test, &ada, &token).await.unwrap();
-    assert_eq!(lines(&merged.cart), [(teapot, 5, 1999), (screw, 100_000, 1)]);
+    let mut found = lines(&merged.cart);
+    found.sort_by_key(|(_, quantity, _)| *quantity);
+    assert_eq!(found, [(teapot, 5, 1999), (screw, 100_000, 1)]);
     assert_eq!(merged.notes.len(), 2);
     test.finish().await;
 }

@@ -63,7 +63,7 @@ async fn every_broken_invariant_is_found() {
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'held' WHERE state = 'sold'"),
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'released', expires_at = NULL WHERE state = 'held'"),
         ("orders/paid_has_payment", "DELETE FROM payments.payments WHERE state = 'succeeded'"),
-        ("orders/paid_has_payment", "UPDATE payments.payments SET amount = amount - 1 WHERE state = 'succeeded'"),
+        ("orders/paid_has_payment", "UPDATE payments.payments SET amount = amount - 1, captured = captured - 1 WHERE state = 'succeeded'"),
         ("orders/lines_add_up", "UPDATE orders.orders SET total = total + 1"),
         (
             "orders/line_is_price_times_quantity",

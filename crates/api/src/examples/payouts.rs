@@ -41,6 +41,12 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "schedule": {"interval": "weekly", "weekday": "monday"}, "minimum": [money(1000)]
         }),
         "StoreBalances" => json!({"data": [balance]}),
+        "MoneyAdjustment" => json!({
+            "id": "01a1fb44-2c11-7d3b-9f58-7a6b5c4d3e21", "store_id": STORE, "buyer_id": null, "amount": money(1200),
+            "reason": "the courier lost the parcel", "created_at": "2026-11-24T09:30:00Z"
+        }),
+        "PayoutStatement" => statement(),
+        "Statements" => json!({"data": [statement()]}),
         "PayoutAccount" => json!({
             "provider": "sandbox", "reference": "acct_1", "state": "active", "onboarding_url": null,
             "created_at": "2026-11-20T09:00:00Z"
@@ -54,5 +60,13 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "store_id": STORE, "amount": money(-250), "reason": "the courier lost the parcel"
         }),
         _ => return None,
+    })
+}
+
+fn statement() -> Value {
+    json!({
+        "store_id": STORE, "payout": null, "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z",
+        "opening": money(0), "lines": [], "totals": [{"rule": "sale", "lines": 12, "amount": money(47_976)}],
+        "closing": money(47_976), "made_at": "2026-12-01T06:00:00Z"
     })
 }

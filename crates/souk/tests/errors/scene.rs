@@ -106,6 +106,21 @@ impl Scene {
             ),
             (
                 Method::POST,
+                "/api/v1/orders/{id}/payment_page",
+                format!("/api/v1/orders/{}/payment_page", self.order),
+                &self.order_token,
+                json!({"return_url": "https://shop.example/thanks", "cancel_url": "https://shop.example/"}),
+            ),
+            (
+                Method::POST,
+                "/api/v1/orders/{id}/refunds",
+                format!("/api/v1/orders/{}/refunds", self.order),
+                &self.order_token,
+                json!({"amount": {"amount": 1, "currency": "GBP"}, "reason": "other", "note": "N", "restock": false,
+                       "destination": "original"}),
+            ),
+            (
+                Method::POST,
                 "/api/v1/users/me/external_accounts/{provider}",
                 "/api/v1/users/me/external_accounts/google".into(),
                 &self.token,
