@@ -86,9 +86,7 @@ pub(crate) async fn payment_moved(parts: &Arc<Parts>, id: OrderId, payment: Paym
     let (ours, succeeded) = (row.payment_id == Some(payment), now.state == PaymentState::Succeeded);
     match OrderState::stored(&row.state)? {
         OrderState::AwaitingPayment if succeeded || (ours && now.state.is_final()) => {
-            if begin(parts, id, payment).await? {
-                carry_on(parts, id).await?;
-            }
+            begin_and_carry_on(parts, id, payment).await?;
         }
         OrderState::PaymentPending if ours => carry_on(parts, id).await?,
         // Whoever carries it on asks about its own payment. Of another one it is not known yet whether it is needed.
@@ -100,6 +98,13 @@ pub(crate) async fn payment_moved(parts: &Arc<Parts>, id: OrderId, payment: Paym
             parts.payments.give_back(payment).await?;
         }
         _ => {}
+    }
+    Ok(())
+}
+
+async fn begin_and_carry_on(parts: &Arc<Parts>, id: OrderId, payment: PaymentId) -> Result<(), Error> {
+    if begin(parts, id, payment).await? {
+        carry_on(parts, id).await?;
     }
     Ok(())
 }

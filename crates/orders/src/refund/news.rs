@@ -30,12 +30,12 @@ pub(super) async fn apply(parts: &Parts, news: &Refund) -> Result<OrderRefund, E
         insert_external(&mut tx, order, news, now).await?;
     }
     let before = row::find(&mut tx, news.id).await?.ok_or(Error::OrderNotFound)?.refund;
-    let moves = match (before.status, news.state) {
+    let moves = matches!(
+        (before.status, news.state),
         (RefundState::Created, RefundState::Pending | RefundState::Succeeded | RefundState::Failed)
-        | (RefundState::Pending, RefundState::Succeeded | RefundState::Failed)
-        | (RefundState::Succeeded, RefundState::Failed) => true,
-        _ => false,
-    };
+            | (RefundState::Pending, RefundState::Succeeded | RefundState::Failed)
+            | (RefundState::Succeeded, RefundState::Failed)
+    );
     if !moves {
         return Ok(before);
     }

@@ -100,7 +100,7 @@ pub(super) async fn load(tx: &mut Tx, id: RefundId) -> Result<Row, Error> {
     .fetch_optional(&mut **tx)
     .await?
     .ok_or(Error::NotFound)?;
-    let shares = shares(&mut **tx, &[id]).await?.remove(&id).unwrap_or_default();
+    let shares = shares(tx, &[id]).await?.remove(&id).unwrap_or_default();
     let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(Row {
         destination: match (row.destination.as_str(), row.buyer_id) {
