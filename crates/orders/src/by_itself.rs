@@ -156,7 +156,7 @@ pub(crate) async fn settle_money(parts: &Parts, paid: &[OrderId], at_rest: &[Ord
         parts.payments.post_sales(&sales(parts, paid).await?).await?;
         fault::point("orders.settle_money.posted");
     }
-    Ok(parts.payments.void_pages(&uuids(at_rest)).await?)
+    Ok(parts.payments.void_open(&uuids(at_rest)).await?)
 }
 
 /// What each store sold in these orders.

@@ -17,7 +17,9 @@ ALTER TABLE payments.payments
     ADD CONSTRAINT payments_captured CHECK (captured >= 0 AND captured <= amount
         AND (captured = 0 OR state = 'succeeded'));
 UPDATE payments.payments SET captured = amount WHERE state = 'succeeded';
-CREATE INDEX payments_pages ON payments.payments (order_id) WHERE method = 'page';
+-- What an order still can be paid by: none of those that are charged at once.
+CREATE INDEX payments_open ON payments.payments (order_id)
+    WHERE state IN ('created', 'requires_action', 'processing', 'authorized');
 -- What is under way at the provider: asked about if nothing is heard of it.
 CREATE INDEX payments_under_way ON payments.payments (updated_at)
     WHERE state IN ('created', 'requires_action', 'processing', 'authorized');

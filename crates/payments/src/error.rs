@@ -38,6 +38,9 @@ pub enum Error {
     /// A payment that did not succeed, or not for this.
     #[error("payment {0} did not succeed, or came to another amount")]
     NotPaid(PaymentId),
+    /// The sale is not in the books yet: it follows the payment a moment later.
+    #[error("the sale of this payment is not posted yet; try again in a moment")]
+    NotPosted,
     /// More is to be given back than is left.
     #[error("only {left} of the payment can still be given back")]
     RefundTooLarge {
@@ -136,6 +139,7 @@ impl ServiceError for Error {
             Self::AmountChanged
             | Self::ProviderRefused { .. }
             | Self::NotPaid(_)
+            | Self::NotPosted
             | Self::RefundTooLarge { .. }
             | Self::SharesDiffer
             | Self::PayoutUnderWay(_)
@@ -161,6 +165,7 @@ impl ServiceError for Error {
             Self::BadNotice => "payments/bad_notice",
             Self::NotFound => "payments/not_found",
             Self::NotPaid(_) => "payments/not_paid",
+            Self::NotPosted => "payments/not_posted",
             Self::RefundTooLarge { .. } => "payments/refund_too_large",
             Self::SharesDiffer => "payments/shares_differ",
             Self::PayoutUnderWay(_) => "payments/payout_under_way",

@@ -98,9 +98,9 @@ pub trait Payments: Send + Sync + 'static {
     /// How a payment stands. The provider is asked while it has not come to its end.
     async fn look(&self, id: PaymentId) -> Result<Payment, Error>;
 
-    /// Sees to it that no page of these orders can be paid on any more. One that was paid meanwhile stays so, and is told
-    /// of.
-    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), Error>;
+    /// Sees to it that these orders can not be paid any more: their pages are closed, and challenges come to nothing. What
+    /// was paid meanwhile stays so, and is told of.
+    async fn void_open(&self, orders: &[Uuid]) -> Result<(), Error>;
 
     /// Gives back all of a payment that its order can not take: it came too late, or twice. Once per payment.
     async fn give_back(&self, id: PaymentId) -> Result<(), Error>;
@@ -218,8 +218,8 @@ impl Payments for Service {
         payment::look(&self.database, &*self.provider, id, self.sources.now()).await
     }
 
-    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), Error> {
-        payment::void_pages(&self.database, &*self.provider, orders, self.sources.now()).await
+    async fn void_open(&self, orders: &[Uuid]) -> Result<(), Error> {
+        payment::void_open(&self.database, &*self.provider, orders, self.sources.now()).await
     }
 
     async fn give_back(&self, id: PaymentId) -> Result<(), Error> {

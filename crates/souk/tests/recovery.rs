@@ -121,8 +121,8 @@ impl Payments for FailingPayments {
     async fn look(&self, id: PaymentId) -> Result<Payment, payments::Error> {
         self.0.look(id).await
     }
-    async fn void_pages(&self, orders: &[Uuid]) -> Result<(), payments::Error> {
-        self.0.void_pages(orders).await
+    async fn void_open(&self, orders: &[Uuid]) -> Result<(), payments::Error> {
+        self.0.void_open(orders).await
     }
     async fn give_back(&self, id: PaymentId) -> Result<(), payments::Error> {
         self.0.give_back(id).await

@@ -122,6 +122,8 @@ async fn carry_on(parts: &Parts, id: RefundId) -> Result<OrderRefund, Error> {
     fault::point("orders.refund.asked");
     match asked {
         Ok(refund) => news::apply(parts, &refund).await,
+        // Its sale is a moment behind: it goes on by itself, as when the provider does not answer.
+        Err(payments::Error::NotPosted) => Ok(stored.refund),
         // It can not be, whoever asks again: what a buyer disputes is gone already, for one.
         Err(error @ payments::Error::RefundTooLarge { .. }) => {
             news::refuse(parts, id, &error.to_string()).await?;

@@ -122,8 +122,8 @@ pub(crate) async fn look(
     write(database, id, &said, now).await
 }
 
-/// Sees to it that no page of these orders can be paid on any more.
-pub(crate) async fn void_pages(
+/// Sees to it that these orders can not be paid any more, on a page or by passing a challenge.
+pub(crate) async fn void_open(
     database: &Database,
     provider: &dyn Provider,
     orders: &[Uuid],
@@ -131,7 +131,7 @@ pub(crate) async fn void_pages(
 ) -> Result<(), Error> {
     let open = sqlx::query!(
         r#"SELECT id AS "id: PaymentId", provider_reference FROM payments.payments
-           WHERE order_id = ANY($1) AND method = 'page' AND state IN ('created', 'requires_action')"#,
+           WHERE order_id = ANY($1) AND state IN ('requires_action', 'processing', 'authorized')"#,
         orders,
     )
     .fetch_all(database.pool())

@@ -86,6 +86,9 @@ async fn write(
         drafts.extend(receipt(refunding, &row.provider, row.fee, now));
     } else {
         let sold = sale::shares(&mut tx, row.order_id.ok_or(Error::NotFound)?).await?;
+        if sold.is_empty() {
+            return Err(Error::NotPosted);
+        }
         let before = shares_before(&mut tx, refunding.payment, refunding.id).await?;
         fits(refunding, &sold, &before)?;
     }

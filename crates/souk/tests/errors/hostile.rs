@@ -39,6 +39,10 @@ urn:uuid:019a9c2e-5d10-7c6e-9a41-0f4b8a2d7c11 %E4%B8%AD%E6%96%87 %F0%9F%91%A9%E2
 const HEADERS: &str = "x-cart-token cookie idempotency-key if-none-match if-modified-since if-match range accept accept-encoding \
 accept-language content-encoding x-request-id traceparent tracestate authorization origin x-forwarded-for x-http-method-override";
 
+/// Addresses that read one or the other header by themselves.
+const BY_HEADER: [&str; 4] =
+    ["/api/v1/products", "/api/v1/products/{slug}", "/api/v1/shopping_basket", "/api/v1/orders/{id}"];
+
 /// Values of headers, one a line.
 const HEADER_VALUES: &str = r#",
 *
@@ -56,7 +60,7 @@ Mon, 99 Foo 0000 99:99:99 GMT
 Mon, 01 Jan 0000 00:00:00 GMT
 00-zz-zz-zz"#;
 
-pub(crate) fn values() -> Vec<Vec<u8>> {
+fn values() -> Vec<Vec<u8>> {
     let listed =
         VALUES.trim().lines().flat_map(|line| line.split(" | ")).map(|value| value.as_bytes().to_vec());
     let made = [
@@ -77,6 +81,11 @@ pub(crate) fn values() -> Vec<Vec<u8>> {
         format!("{}1{}", "{\"a\":".repeat(120), "}".repeat(120)).into_bytes(),
     ];
     listed.chain(made).collect()
+}
+
+/// Those of them that are JSON at all, and fit into any place of a body; what is none breaks a body wherever it stands.
+pub(crate) fn values_at(first: bool) -> Vec<Vec<u8>> {
+    values().into_iter().filter(|value| first || serde_json::from_slice::<Value>(value).is_ok()).collect()
 }
 
 /// Every place in a body: its objects and its leaves.
@@ -117,10 +126,10 @@ async fn no_body_is_our_fault() {
         places(&body, "", &mut found);
         // The second address of a body is read like the first.
         found.retain(|place| !place.starts_with("/billing_address/") && !place.starts_with("/billing/"));
-        for place in &found {
+        for (number, place) in found.iter().enumerate() {
             let marked = with(body.clone(), place, json!("@@")).to_string();
             let (before, after) = marked.split_once("\"@@\"").unwrap();
-            for nasty in values() {
+            for nasty in values_at(number == 0) {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
                 let answer = scene.raw(method.clone(), &path, token, bytes).await;
                 let shown = String::from_utf8_lossy(&nasty[..nasty.len().min(60)]).into_owned();
@@ -177,8 +186,8 @@ async fn no_address_and_no_header_is_our_fault() {
                 }
             }
             for value in HEADER_VALUES.lines().chain(["", "\t", &long[..4_000]]) {
-                // One header at a time where that is cheap, else all of them.
-                if body.is_none() {
+                // One header at a time where each is read, else all of them.
+                if BY_HEADER.contains(&template.as_str()) {
                     requests
                         .extend(HEADERS.split_whitespace().map(|name| (whole.clone(), vec![(name, value)])));
                 }

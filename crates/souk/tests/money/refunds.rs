@@ -4,10 +4,11 @@ use catalog::StoreId;
 use identity::{Actor, Permission};
 use orders::{IdempotencyKey, RefundLineRequest, RefundReason, RefundRequest, RefundTo};
 use payments::sandbox::{Target, Trigger};
-use payments::{Account, AccountKind, CommissionTerms, NewCommissionRule};
+use payments::{Account, AccountKind, CommissionTerms, NewCommissionRule, RefundState};
 use platform::money::Rate;
 use platform::{Currency, Money};
 use testkit::TestApp;
+use time::Duration;
 use tokio::task::JoinSet;
 
 use crate::scene::{at_provider, balance, fee, order, own, paid, payable, payment_of, shop, trigger};
@@ -98,6 +99,24 @@ async fn lines_go_back_with_their_commission() {
     assert_eq!((payable(&test, store).await, own(&test, AccountKind::Commission).await), (0, 0));
     assert_eq!(at_provider(&test).await, -fee(6000));
     assert!(matches!(refund(&test, &mine, "x", all()).await, Err(orders::Error::RefundTooLarge(_))));
+    test.finish().await;
+}
+
+/// Whoever refunds before the sale is in the books is not refused: the refund waits for it and goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_may_be_quicker_than_the_books() {
+    let test = TestApp::start().await;
+    let (store, pot) = shop(&test).await;
+    let basket = test.basket(pot, 1).await;
+    let bought = test.check_out(&basket, "buy", "tok_visa").await;
+    let mine = (basket, bought.json["id"].as_str().unwrap().to_owned());
+    let early = refund(&test, &mine, "early", all()).await.unwrap().refund;
+    assert_eq!(early.status, RefundState::Created);
+    test.run_jobs().await;
+    test.clock.advance(Duration::minutes(1));
+    test.run_jobs().await;
+    assert_eq!(order(&test, &mine).await["status"], "refunded");
+    assert_eq!(payable(&test, store).await, 0);
     test.finish().await;
 }
 
