@@ -216,6 +216,8 @@ async fn operators_give_and_take() {
     assert_eq!(made.json["data"][0]["amount"], json!({"amount": 3800, "currency": "JPY"}), "{made:?}");
     let none = test.post("/api/v1/payouts", &[operator.header()], &run).await;
     assert_eq!((none.status.as_u16(), none.code()), (409, "payments/nothing_to_pay_out"));
+    // A statement ends before the moment it is asked for.
+    test.clock.advance(Duration::SECOND);
     let statement = format!("/api/v1/stores/{store}/statement?format=csv");
     let csv = test.get(&statement, &[owner.header()]).await;
     assert!(csv.text.contains(",-1200,3800,JPY,a lost parcel"), "no decimals: {}", csv.text);
