@@ -20,6 +20,8 @@ UPDATE payments.payments SET captured = amount WHERE state = 'succeeded';
 -- What an order still can be paid by: none of those that are charged at once.
 CREATE INDEX payments_open ON payments.payments (order_id)
     WHERE state IN ('created', 'requires_action', 'processing', 'authorized');
+-- What the provider kept of them is still to be asked.
+CREATE INDEX payments_fee_unknown ON payments.payments (updated_at) WHERE state = 'succeeded' AND fee IS NULL;
 -- What is under way at the provider: asked about if nothing is heard of it.
 CREATE INDEX payments_under_way ON payments.payments (updated_at)
     WHERE state IN ('created', 'requires_action', 'processing', 'authorized');

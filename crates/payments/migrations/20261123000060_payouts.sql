@@ -69,13 +69,14 @@ CREATE TABLE payments.payouts (
     -- When the provider was first asked: from then on it may have it.
     asked_at            timestamptz,
     asks                integer NOT NULL DEFAULT 0,
+    -- When the provider is to be asked: to send the money, or, of what failed on its way, to take it back from the account.
     due_at              timestamptz,
     created_at          timestamptz NOT NULL,
     sent_at             timestamptz,
     ended_at            timestamptz,
     CHECK ((state IN ('failed', 'returned')) = (failure IS NOT NULL)),
     CHECK ((state IN ('created', 'sent')) = (ended_at IS NULL)),
-    CHECK (due_at IS NULL OR state = 'created')
+    CHECK (due_at IS NULL OR state IN ('created', 'failed', 'returned'))
 );
 CREATE INDEX payouts_of_store ON payments.payouts (store_id, created_at, id);
 CREATE INDEX payouts_due ON payments.payouts (due_at) WHERE due_at IS NOT NULL;

@@ -21,7 +21,6 @@ mod sale;
 pub mod sandbox;
 mod settings;
 mod share;
-#[cfg_attr(not(test), expect(dead_code, reason = "to be switched on by the configuration"))]
 mod stripe;
 mod verify;
 
@@ -36,8 +35,9 @@ use uuid::Uuid;
 
 use commission::KnownRules;
 use payment::Charging;
-use provider::{Asked, Provider};
+use provider::{Asked, Guard, Patience, Provider};
 use sandbox::{Company, Sandbox};
+use stripe::Stripe;
 
 pub use adjustment::{Adjusted, Adjusting, Adjustment, AdjustmentId};
 pub use commission::{
@@ -60,7 +60,7 @@ pub use payout::{
 pub use provider::PaymentToken;
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
-pub use settings::Settings;
+pub use settings::{ProviderSettings, Settings};
 pub use stripe::{StripeSettings, StripeSettingsError};
 
 /// The tables of this module.
@@ -153,11 +153,25 @@ pub struct Faces {
     pub payouts: Arc<dyn Payouts>,
 }
 
-/// The payments in this process, by way of the sandbox provider.
-pub fn service(database: Database, sources: Sources, settings: Settings) -> Faces {
+/// The payments in this process.
+///
+/// # Errors
+/// [`StripeSettingsError`]. Nobody is asked anything yet.
+pub fn service(
+    database: Database,
+    sources: Sources,
+    settings: Settings,
+) -> Result<Faces, StripeSettingsError> {
     let defaults = settings.payouts;
-    let company = Arc::new(Company::new(database.clone(), sources.clone(), settings));
-    let provider: Arc<dyn Provider> = Arc::clone(&company) as _;
+    let (company, provider): (Option<Arc<Company>>, Arc<dyn Provider>) = match settings.provider {
+        ProviderSettings::Sandbox { secret } => {
+            let company = Company::new(database.clone(), sources.clone(), settings.public_url, secret);
+            let company = Arc::new(company);
+            (Some(Arc::clone(&company)), company)
+        }
+        ProviderSettings::Stripe(settings) => (None, Arc::new(Stripe::new(settings)?)),
+    };
+    let provider: Arc<dyn Provider> = Arc::new(Guard::new(provider, Patience::default(), sources.clone()));
     let charging = Charging { database: database.clone(), provider: Arc::clone(&provider) };
     let charges = Batch::open(charging, batch::Settings::named("payments.charge"));
     let ledger = Arc::new(ledger::Books(database.clone()));
@@ -172,7 +186,8 @@ pub fn service(database: Database, sources: Sources, settings: Settings) -> Face
         defaults,
     });
     let payments = Arc::new(Service { database, sources, provider, charges, rules, defaults });
-    Faces { payments, ledger, commission, payouts, inbox, sandbox: Some(company) }
+    let sandbox = company.map(|company| company as Arc<dyn Sandbox>);
+    Ok(Faces { payments, ledger, commission, payouts, inbox, sandbox })
 }
 
 struct Service {
@@ -257,8 +272,11 @@ impl Payments for Service {
     async fn carry_on(&self) -> Result<u64, Error> {
         let (provider, now) = (&*self.provider, self.sources.now());
         let refunds = refund::carry_on_due(&self.database, provider, now).await?;
-        let asked = payment::ask_about_silent(&self.database, provider, now - SILENCE, now).await?;
-        Ok(refunds + asked)
+        let silent_since = now - SILENCE;
+        let asked = payment::ask_about_silent(&self.database, provider, silent_since, now).await?;
+        let fees = payment::ask_about_fees(&self.database, provider, silent_since, now).await?;
+        let given_up = payment::give_up_unopened(&self.database, now).await?;
+        Ok(refunds + asked + fees + given_up)
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

@@ -4,22 +4,37 @@ use std::fmt;
 
 use url::Url;
 
-use crate::PayoutDefaults;
+use crate::{PayoutDefaults, StripeSettings};
 
 /// What payments are told.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Where buyers reach Souk: the sandbox's pages stand below it, and it sends its notices there.
     pub public_url: Url,
-    /// What the sandbox signs its notices with; the same on all nodes.
-    pub sandbox_secret: [u8; 32],
+    /// Who is asked for money.
+    pub provider: ProviderSettings,
     /// How money goes to stores that have said nothing else.
     pub payouts: PayoutDefaults,
 }
 
-/// The secret stays out of logs.
-impl fmt::Debug for Settings {
+/// A payment provider, and how Souk is known to it.
+#[derive(Clone)]
+pub enum ProviderSettings {
+    /// The one of our own, for demos, tests and development.
+    Sandbox {
+        /// What it signs its notices with; the same on all nodes.
+        secret: [u8; 32],
+    },
+    /// Stripe.
+    Stripe(StripeSettings),
+}
+
+/// Secrets stay out of logs.
+impl fmt::Debug for ProviderSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("public_url", &self.public_url.as_str()).finish_non_exhaustive()
+        match self {
+            Self::Sandbox { .. } => f.write_str("Sandbox"),
+            Self::Stripe(settings) => settings.fmt(f),
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::hmac;
 use identity::Actor;
 use payments::sandbox::{Chaos, Error, Sandbox, Target, Trigger};
-use payments::{Charge, PaymentId, PaymentToken, Payments, Settings};
+use payments::{Charge, PaymentId, PaymentToken, Payments, ProviderSettings, Settings};
 use platform::{Currency, Money};
 use serde_json::Value;
 use testkit::TestApp;
@@ -115,8 +115,9 @@ impl Bench {
     fn node(test: &TestApp, port: u16) -> (Arc<dyn Payments>, Arc<dyn Sandbox>) {
         let public_url = format!("http://127.0.0.1:{port}/").parse().unwrap();
         let payouts = payments::PayoutDefaults::default();
-        let settings = Settings { public_url, sandbox_secret: SECRET, payouts };
-        let faces = payments::service(test.app.database.clone(), test.app.sources.clone(), settings);
+        let provider = ProviderSettings::Sandbox { secret: SECRET };
+        let settings = Settings { public_url, provider, payouts };
+        let faces = payments::service(test.app.database.clone(), test.app.sources.clone(), settings).unwrap();
         (faces.payments, faces.sandbox.unwrap())
     }
 

@@ -38,8 +38,8 @@ pub fn migrations() -> [(&'static str, &'static Migrator); 8] {
 pub struct Settings {
     /// People and programs.
     pub identity: identity::Settings,
-    /// How money goes to stores.
-    pub payouts: payments::PayoutDefaults,
+    /// Money: who is asked for it, and how it goes to stores.
+    pub payments: payments::Settings,
     /// Carts and orders.
     pub orders: orders::Settings,
     /// Mail.
@@ -83,14 +83,16 @@ pub struct App {
 
 impl App {
     /// Wires the modules onto a migrated database.
-    pub fn new(database: Database, sources: Sources, settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// When the payment provider can not be called with these settings.
+    pub fn new(
+        database: Database,
+        sources: Sources,
+        settings: Settings,
+    ) -> Result<Self, payments::StripeSettingsError> {
         // Derived, so that what is signed for lines is good for nothing else.
         let waiting = waiting_room::Settings::new(settings.identity.vault.derive("waiting_room"));
-        let paying = payments::Settings {
-            public_url: settings.identity.public_url.clone(),
-            sandbox_secret: settings.identity.vault.derive("payments.sandbox"),
-            payouts: settings.payouts,
-        };
         let identity = identity::service(database.clone(), sources.clone(), settings.identity);
         let catalog = catalog::service(database.clone(), sources.clone(), identity.clone());
         let (inventory, stock_keeping) =
@@ -98,7 +100,7 @@ impl App {
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
         let payments::Faces { payments, ledger, commission, payouts, inbox, sandbox } =
-            payments::service(database.clone(), sources.clone(), paying);
+            payments::service(database.clone(), sources.clone(), settings.payments)?;
         let orders = orders::service(
             database.clone(),
             sources.clone(),
@@ -109,7 +111,7 @@ impl App {
             settings.orders,
         );
         let mails = notifications::service(database.clone(), sources.clone(), settings.mail);
-        Self {
+        Ok(Self {
             database,
             sources,
             identity,
@@ -125,7 +127,7 @@ impl App {
             sandbox,
             orders,
             mails,
-        }
+        })
     }
 
     /// What the API stands in front of.

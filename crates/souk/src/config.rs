@@ -2,6 +2,7 @@
 mod database_url;
 mod login_providers;
 mod masked;
+mod payment_provider;
 mod proxies;
 mod secret_key;
 mod variables;
@@ -16,7 +17,7 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use ipnet::IpNet;
 use notifications::Smtp;
-use payments::PayoutDefaults;
+use payments::{PayoutDefaults, ProviderSettings, StripeSettings};
 use platform::telemetry::LogFormat;
 use platform::{Sources, Vault};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,12 @@ pub(crate) struct Config {
     pub(crate) payment_hold_seconds: u64,
     /// After how long in one step an order is taken up by recovery.
     pub(crate) step_deadline_seconds: u64,
+    /// Stripe's secret key; without one the sandbox is asked for money.
+    pub(crate) stripe_secret_key: Option<Masked>,
+    /// What Stripe signs its notices with, one for each endpoint.
+    pub(crate) stripe_webhook_secrets: Vec<Masked>,
+    /// Where Stripe is, or a stand-in.
+    pub(crate) stripe_api_base: Url,
     /// When the money of stores is sent that have said nothing else.
     pub(crate) payout_schedule: String,
     /// For how many days a sale waits before it is paid out.
@@ -113,6 +120,9 @@ impl Config {
             cart_lifetime_seconds: orders.cart_lifetime.as_secs(),
             payment_hold_seconds: orders.payment_hold.as_secs(),
             step_deadline_seconds: orders.step_deadline.as_secs(),
+            stripe_secret_key: None,
+            stripe_webhook_secrets: Vec::new(),
+            stripe_api_base: StripeSettings::API.parse()?,
             payout_schedule: "weekly monday".to_owned(),
             payout_hold_days: payouts.hold_days,
             payout_reserve_basis_points: payouts.reserve_basis_points,
@@ -131,6 +141,8 @@ impl Config {
     /// What the modules take of it.
     pub(crate) fn modules(&self, sources: &Sources) -> anyhow::Result<Settings> {
         let vault = self.vault(sources)?;
+        // Derived, so that what is signed for it is good for nothing else.
+        let sandbox_secret = vault.derive("payments.sandbox");
         let identity = identity::Settings {
             name: self.name.clone(),
             providers: login_providers::providers(&self.login_providers),
@@ -143,7 +155,18 @@ impl Config {
             order_url: Some(format!("{}?order=", self.public_url()?)),
             ..orders::Settings::default()
         };
-        Ok(Settings { identity, payouts: self.payouts()?, orders, mail: self.mail()? })
+        let payments = self.payments(sandbox_secret)?;
+        Ok(Settings { identity, payments, orders, mail: self.mail()? })
+    }
+
+    fn payments(&self, sandbox_secret: [u8; 32]) -> anyhow::Result<payments::Settings> {
+        let (public_url, payouts) = (self.public_url()?, self.payouts()?);
+        Ok(payments::Settings { public_url, provider: self.payment_provider(sandbox_secret)?, payouts })
+    }
+
+    fn payment_provider(&self, sandbox_secret: [u8; 32]) -> anyhow::Result<ProviderSettings> {
+        let key = self.stripe_secret_key.as_ref();
+        payment_provider::provider(key, &self.stripe_webhook_secrets, &self.stripe_api_base, sandbox_secret)
     }
 
     fn payouts(&self) -> anyhow::Result<PayoutDefaults> {
@@ -198,7 +221,7 @@ impl Config {
             bail!("smtp_url is set: say in mail_from who mails come from, or where Souk is in public_url");
         }
         self.mail()?;
-        self.payouts()?;
+        self.payments([0; 32])?;
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")
@@ -269,11 +292,14 @@ fn explain(error: &figment::Error) -> anyhow::Error {
             match error.path.join(".").as_str() {
                 "" => format!("{}{source}", error.kind),
                 // Without the value, which may be a password.
-                key @ ("database_url" | "redis_url" | "secret_key" | "smtp_url") => {
+                key @ ("database_url" | "redis_url" | "secret_key" | "smtp_url" | "stripe_secret_key") => {
                     format!("{key}: it has to be a text{source}")
                 }
                 key if key.starts_with("login_providers") => {
                     format!("{key}: {}{source}", without_value(&error.kind))
+                }
+                key if key.starts_with("stripe_webhook_secrets") => {
+                    format!("{key}: it has to be a list of texts{source}")
                 }
                 key => format!("{key}: {}{source}", error.kind),
             }

@@ -74,7 +74,7 @@ impl Session {
             .await
             .context("could not bring the database up to date")?;
         let settings = config.modules(&Sources::system())?;
-        Ok(App::new(database, Sources::system(), settings))
+        Ok(App::new(database, Sources::system(), settings)?)
     }
 
     /// Waits for the end of the embedded PostgreSQL, which should not come before [`Session::close`].

@@ -224,7 +224,7 @@ async fn a_crash_in_the_middle_loses_no_mail() {
     let server = MailServer::start(port).await;
     let mut settings = test.settings();
     by_smtp(port, &mut settings);
-    let restarted = App::new(test.app.database.clone(), test.app.sources.clone(), settings);
+    let restarted = App::new(test.app.database.clone(), test.app.sources.clone(), settings).unwrap();
     assert_eq!(restarted.mails.send_due().await.unwrap(), 0, "the first one may still be at it");
     test.clock.advance(time::Duration::minutes(11));
     assert_eq!(restarted.mails.send_due().await.unwrap(), 1);
@@ -249,7 +249,7 @@ async fn nodes_share_the_queue() {
     tell(&test, &mails).await;
     let mut settings = test.settings();
     by_smtp(port, &mut settings);
-    let other = App::new(test.app.database.clone(), test.app.sources.clone(), settings);
+    let other = App::new(test.app.database.clone(), test.app.sources.clone(), settings).unwrap();
     let drain = |app: App| async move { while app.mails.send_due().await.unwrap() > 0 {} };
     tokio::join!(drain(test.app.clone()), drain(other));
     let mut to: Vec<String> = server.mails().await.iter().map(|mail| mail["To"].to_string()).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use api::Api;
 use ipnet::IpNet;
+use payments::{PayoutDefaults, ProviderSettings};
 use platform::limits::InProcess;
 use platform::{Sources, Vault, Violation};
 use souk::app::{App, MailSettings, Settings};
@@ -14,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{FakeClock, Secrets, SeededEntropy, TestDatabase, logs};
+
+/// Why modules can be wired in tests: their payment provider is the sandbox.
+const WIRED: &str = "the sandbox needs no settings";
 
 /// The application under test. Nothing runs in the background: tests say when, by [`TestApp::run_jobs`].
 pub struct TestApp {
@@ -109,7 +113,7 @@ impl TestApp {
         };
         let mut setup = Setup { sources, modules: usual_settings(&base), api };
         change(&mut setup);
-        let app = App::new(database.database.clone(), setup.sources, setup.modules);
+        let app = App::new(database.database.clone(), setup.sources, setup.modules).expect(WIRED);
         let stop = CancellationToken::new();
         let router = api::router(Api::new(app.modules(), setup.api).ending_with(stop.clone()));
         tokio::spawn(api::serve(listener, router, stop.clone().cancelled_owned()));
@@ -133,7 +137,7 @@ impl TestApp {
         let database = platform::Database::connect(self.database.connect_options(), 10)
             .await
             .expect("the test's database answers");
-        App::new(database, self.app.sources.clone(), self.settings())
+        App::new(database, self.app.sources.clone(), self.settings()).expect(WIRED)
     }
 
     /// The usual settings, as those of a node at this address.
@@ -153,7 +157,7 @@ impl TestApp {
 
     /// The modules on another database, with the same clock.
     pub fn on(&self, database: &platform::Database) -> App {
-        App::new(database.clone(), self.app.sources.clone(), self.settings())
+        App::new(database.clone(), self.app.sources.clone(), self.settings()).expect(WIRED)
     }
 
     /// Runs background work until nothing is left: holds that are over, recovery, what the sandbox does and tells, what is
@@ -208,9 +212,12 @@ impl TestApp {
 fn usual_settings(base: &Url) -> Settings {
     let identity = identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]));
     let mail = MailSettings::new(base.clone(), "Souk".to_owned(), None, None);
+    let provider = ProviderSettings::Sandbox { secret: identity.vault.derive("payments.sandbox") };
+    let payments =
+        payments::Settings { public_url: base.clone(), provider, payouts: PayoutDefaults::default() };
     Settings {
         identity,
-        payouts: Default::default(),
+        payments,
         orders: orders::Settings::default(),
         mail: mail.expect("mails come from somewhere"),
     }

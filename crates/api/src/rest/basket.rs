@@ -19,7 +19,7 @@ use super::carts::{AddItem, shown};
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{CookieToken, Json, Key, MaybeKey, cart_token};
+use crate::extract::{CookieToken, Json, Key, MaybeKey, PayingJson, cart_token};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -202,7 +202,7 @@ async fn checkout(
     State(api): State<Api>,
     Caller(actor): Caller,
     Key(key): Key,
-    Json(body): Json<CheckoutBody>,
+    PayingJson(body): PayingJson<CheckoutBody>,
 ) -> Result<Response, Problem> {
     let checkout = Checkout {
         cart_id: None,

@@ -16,7 +16,7 @@ use super::basket::PaymentBody;
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{Json, Key, Path, Query};
+use crate::extract::{Key, Path, PayingJson, Query};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -68,7 +68,7 @@ async fn create_order(
     State(api): State<Api>,
     Caller(actor): Caller,
     Key(key): Key,
-    Json(body): Json<CreateOrder>,
+    PayingJson(body): PayingJson<CreateOrder>,
 ) -> Result<Response, Problem> {
     let checkout = Checkout {
         cart_id: Some(body.cart_id),
@@ -149,7 +149,7 @@ async fn pay_order(
     Caller(actor): Caller,
     Path(id): Path<OrderId>,
     Key(key): Key,
-    Json(body): Json<PaymentBody>,
+    PayingJson(body): PayingJson<PaymentBody>,
 ) -> Result<Response, Problem> {
     let answer = api.orders.pay(&actor, id, key, body.token).await?;
     let mut response = ([PRIVATE], axum::Json(&answer.order)).into_response();
@@ -194,7 +194,7 @@ async fn open_payment_page(
     State(api): State<Api>,
     Caller(actor): Caller,
     Path(id): Path<OrderId>,
-    Json(body): Json<OpenPaymentPage>,
+    PayingJson(body): PayingJson<OpenPaymentPage>,
 ) -> Result<Response, Problem> {
     let return_url = body.return_url.unwrap_or_else(|| api.settings.public_url.clone());
     let cancel_url = body.cancel_url.unwrap_or_else(|| return_url.clone());

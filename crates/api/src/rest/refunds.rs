@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::shared::{PRIVATE, mark_replay, private};
 use crate::Api;
 use crate::auth::Caller;
-use crate::extract::{Json, Key, Path};
+use crate::extract::{Key, Path, PayingJson};
 use crate::problem::{Problem, ProblemBody};
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
@@ -122,7 +122,7 @@ async fn create_refund(
     Caller(actor): Caller,
     Path(id): Path<OrderId>,
     Key(key): Key,
-    Json(body): Json<CreateRefund>,
+    PayingJson(body): PayingJson<CreateRefund>,
 ) -> Result<Response, Problem> {
     let lines = body.lines.iter().map(|line| RefundLineRequest {
         position: line.position,

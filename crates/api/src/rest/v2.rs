@@ -16,7 +16,7 @@ use super::shared::{PRIVATE, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
 use crate::cache::named;
-use crate::extract::{Json, Key, Path};
+use crate::extract::{Key, Path, PayingJson};
 use crate::problem::{Problem, ProblemBody};
 
 /// Seconds after which asking for an order that is pending makes sense again.
@@ -77,7 +77,7 @@ async fn start_checkout(
     State(api): State<Api>,
     Caller(actor): Caller,
     Key(key): Key,
-    Json(body): Json<StartCheckout>,
+    PayingJson(body): PayingJson<StartCheckout>,
 ) -> Result<Response, Problem> {
     let checkout = Checkout {
         cart_id: None,

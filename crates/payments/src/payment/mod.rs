@@ -17,7 +17,7 @@ pub use page::PageRequest;
 pub use state::PaymentState;
 
 pub(crate) use charge::Charging;
-pub(crate) use news::{Applied, apply, ask_about_silent, look, void_open};
+pub(crate) use news::{Applied, apply, ask_about_fees, ask_about_silent, give_up_unopened, look, void_open};
 pub(crate) use page::open;
 pub(crate) use row::{find, find_one, succeeded};
 

@@ -55,7 +55,8 @@ pub(crate) async fn apply(
     let after = if moved { state } else { before };
     sqlx::query!(
         "UPDATE payments.payments SET state = $2, decline_code = CASE WHEN $7 THEN $3 ELSE decline_code END,
-             provider_reference = coalesce(provider_reference, $4), fee = coalesce(fee, $5),
+             provider_reference = CASE WHEN $7 THEN coalesce(nullif($4, ''), provider_reference)
+                                       ELSE coalesce(provider_reference, nullif($4, '')) END, fee = coalesce(fee, $5),
              captured = CASE WHEN $2 = 'succeeded' THEN amount ELSE 0 END,
              action_url = CASE WHEN $2 = 'requires_action' THEN coalesce($8, action_url) END, updated_at = $6
          WHERE id = $1",
@@ -120,6 +121,50 @@ pub(crate) async fn look(
         said = provider.capture(&Named { id, reference }, payment.amount).await?;
     }
     write(database, id, &said, now).await
+}
+
+/// Asks what the provider kept of payments that succeeded, where their notice did not say; returns how many it told of.
+pub(crate) async fn ask_about_fees(
+    database: &Database,
+    provider: &dyn Provider,
+    silent_since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let unknown = sqlx::query!(
+        r#"UPDATE payments.payments p SET updated_at = $2
+           FROM (SELECT id FROM payments.payments
+                 WHERE state = 'succeeded' AND fee IS NULL AND provider = $3 AND updated_at < $1
+                 ORDER BY updated_at LIMIT 100 FOR UPDATE SKIP LOCKED) unknown
+           WHERE p.id = unknown.id RETURNING p.id AS "id: PaymentId", p.provider_reference"#,
+        silent_since,
+        now,
+        provider.name(),
+    )
+    .fetch_all(database.pool())
+    .await?;
+    let mut told = 0;
+    for row in unknown {
+        let Some(reference) = row.provider_reference else { continue };
+        match provider.look(&Named { id: row.id, reference }).await {
+            Ok(said) => told += u64::from(write(database, row.id, &said, now).await?.fee.is_some()),
+            Err(error) => tracing::warn!(payment = %row.id, %error, "a payment can not be asked about"),
+        }
+    }
+    Ok(told)
+}
+
+/// Gives up pages that closed before Souk knew where they are: nobody was shown them. Returns how many.
+pub(crate) async fn give_up_unopened(database: &Database, now: OffsetDateTime) -> Result<u64, Error> {
+    let given_up = sqlx::query!(
+        "UPDATE payments.payments SET state = 'voided', updated_at = $1
+         WHERE id IN (SELECT id FROM payments.payments
+                      WHERE state = 'created' AND method = 'page' AND expires_at < $1
+                      ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)",
+        now,
+    )
+    .execute(database.pool())
+    .await?;
+    Ok(given_up.rows_affected())
 }
 
 /// Sees to it that these orders can not be paid any more, on a page or by passing a challenge.

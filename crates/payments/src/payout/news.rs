@@ -108,10 +108,12 @@ pub(super) async fn carry(
         Word::Sent | Word::Paid | Word::Cancelled => None,
     };
     let left = steps.contains(&Step::Sent);
+    // What came back may lie in the store's account at the provider: asked once more, it takes it from there.
+    let back = steps.contains(&Step::Returned);
     let ended = !matches!(after, PayoutState::Created | PayoutState::Sent);
     sqlx::query!(
-        "UPDATE payments.payouts SET state = $2, failure = $3, note = coalesce($4, note), due_at = NULL,
-             sent_at = CASE WHEN $5 THEN $7 ELSE sent_at END, ended_at = CASE WHEN $6 THEN $7::timestamptz END
+        "UPDATE payments.payouts SET state = $2, failure = $3, note = coalesce($4, note),
+             due_at = CASE WHEN $8 THEN $7::timestamptz END, sent_at = CASE WHEN $5 THEN $7 ELSE sent_at END, ended_at = CASE WHEN $6 THEN $7::timestamptz END
          WHERE id = $1",
         payout.id.uuid(),
         after.as_str(),
@@ -120,6 +122,7 @@ pub(super) async fn carry(
         left,
         ended,
         now,
+        back,
     )
     .execute(&mut **tx)
     .await?;

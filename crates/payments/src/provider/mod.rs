@@ -4,7 +4,6 @@
 //! or an outage never does a thing twice. A provider is a company of its own: it may be slow, be gone, or say things late,
 //! twice and in any order. `guard` is the wall against that; nobody calls a provider but through it.
 mod breaker;
-#[cfg_attr(not(test), expect(dead_code, reason = "to be put before what the configuration switches on"))]
 mod guard;
 mod incoming;
 mod page;
@@ -20,7 +19,6 @@ use uuid::Uuid;
 
 use crate::{Error, PaymentId, PayoutId, RefundId};
 
-#[expect(unused_imports, reason = "to be put before what the configuration switches on")]
 pub(crate) use guard::{Guard, Patience};
 pub(crate) use incoming::{Change, Incoming, Notice};
 pub(crate) use page::{Opened, Page};

@@ -95,8 +95,7 @@ async fn send(company: &Company, notice: &Claimed) -> Result<u16, String> {
     });
     let client = client.as_ref().map_err(Clone::clone)?;
     // The signature tells the real time: the test clock is the sandbox's alone.
-    let signature =
-        signature::sign(&company.settings.sandbox_secret, notice.body.as_bytes(), company.sources.now());
+    let signature = signature::sign(&company.secret, notice.body.as_bytes(), company.sources.now());
     let answer = client
         .post(company.address("/api/v1/payments/webhook/sandbox"))
         .header("Content-Type", "application/json")

@@ -29,8 +29,8 @@ mod trigger;
 
 use platform::{Database, Sources};
 use time::{Duration, OffsetDateTime};
+use url::Url;
 
-use crate::Settings;
 use crate::provider::ProviderError;
 use control::Control;
 
@@ -47,15 +47,18 @@ pub use trigger::{NoEvent, Target, Trigger};
 pub(crate) struct Company {
     database: Database,
     sources: Sources,
-    settings: Settings,
+    /// Where buyers reach Souk: its pages stand below it, and it sends its notices there.
+    public_url: Url,
+    /// What it signs its notices with.
+    secret: [u8; 32],
     cached: control::Cached,
     http: deliver::Http,
 }
 
 impl Company {
-    pub(crate) fn new(database: Database, sources: Sources, settings: Settings) -> Self {
+    pub(crate) fn new(database: Database, sources: Sources, public_url: Url, secret: [u8; 32]) -> Self {
         let (cached, http) = (control::Cached::default(), deliver::Http::default());
-        Self { database, sources, settings, cached, http }
+        Self { database, sources, public_url, secret, cached, http }
     }
 
     /// How it is set, as far as this process knows.
@@ -108,7 +111,7 @@ impl Company {
 
     /// An address of Souk's, under which the sandbox's pages stand too.
     fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.settings.public_url.as_str().trim_end_matches('/'))
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 
     /// Where a buyer pays, or passes a challenge.

@@ -77,7 +77,7 @@ impl Provider for Company {
         body: &[u8],
         now: OffsetDateTime,
     ) -> Result<Notice, Error> {
-        event::verify(&self.settings.sandbox_secret, headers, body, now)
+        event::verify(&self.secret, headers, body, now)
     }
 
     fn read(&self, body: &[u8]) -> Result<Incoming, ProviderError> {

@@ -46,6 +46,14 @@ pub struct StripeSettings {
 impl StripeSettings {
     /// Stripe's own address.
     pub const API: &str = "https://api.stripe.com/";
+
+    /// Asks nobody.
+    ///
+    /// # Errors
+    /// [`StripeSettingsError`].
+    pub fn check(&self) -> Result<(), StripeSettingsError> {
+        Stripe::new(self.clone()).map(drop)
+    }
 }
 
 /// Why Stripe can not be called with these settings.
@@ -88,7 +96,11 @@ impl Provider for Stripe {
         if token.looks_like_card_number() || means::has_card_number(token) {
             return Err(Error::CardNumber);
         }
-        Means::of(token).map(|_| ()).ok_or(Error::UnknownToken)
+        match Means::of(token) {
+            // What is kept for somebody is charged by Souk's name for it alone, and for them.
+            None | Some(Means::Kept { .. }) => Err(Error::UnknownToken),
+            Some(Means::Token(_) | Means::Method(_)) => Ok(()),
+        }
     }
 
     async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {

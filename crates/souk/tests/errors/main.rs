@@ -589,6 +589,37 @@ async fn a_card_number_is_neither_taken_nor_repeated() {
     scene.test.finish().await;
 }
 
+/// Somebody who writes their card number into any field of a purchase or a refund is told which one, and no row and no log
+/// holds it: `finish` looks through the logs for what is given to `secrets`.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_field_of_a_purchase_takes_a_card_number() {
+    let scene = Scene::open().await;
+    let mut asked = 0;
+    for (method, template, path, token, body) in scene.operations() {
+        let pays = ["checkout", "/orders", "/payment", "/payment_page", "/refunds"];
+        if !pays.iter().any(|end| template.ends_with(end)) {
+            continue;
+        }
+        let mut places = Vec::new();
+        hostile::places(&body, "", &mut places);
+        for place in places {
+            for number in ["5105105105105100", "5105 1051 0510 5100"] {
+                scene.test.secrets.note("card number", number);
+                let body = with(body.clone(), &place, json!(number));
+                let answer = scene.raw(method.clone(), &path, token, body.to_string().into_bytes()).await;
+                let context = format!("{template} {place}");
+                assert_problem(&answer, 422, "payments/card_number_refused", &context);
+                let field = place.trim_start_matches('/').replace('/', ".");
+                assert_eq!(answer.json["details"][0]["field"], field, "{context}");
+                assert!(!answer.text.contains("5105"), "{context}: {}", answer.text);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 100, "only {asked} requests");
+    scene.test.finish().await;
+}
+
 /// An amount that does not fit is refused before it is kept: the cart stays readable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sum_that_does_not_fit_is_refused() {

@@ -15,7 +15,7 @@ use super::{Company, Sandbox, Target, Trigger};
 use crate::provider::{
     Asked, Change, Named, PaymentToken, Provider, ProviderError, RefundAsked, RefundSaid, Said, Status,
 };
-use crate::{PaymentId, RefundId, Settings};
+use crate::{PaymentId, RefundId};
 
 pub(super) const PRICE: Money = Money::new(1999, Currency::GBP);
 /// What the sandbox keeps of it.
@@ -32,12 +32,8 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let database = TestDatabase::create().await;
         let sources = Sources::new(Arc::new(FakeClock::default()), Arc::new(SeededEntropy::default()));
-        let settings = Settings {
-            public_url: "http://127.0.0.1:9".parse().expect("a URL"),
-            sandbox_secret: [7; 32],
-            payouts: crate::PayoutDefaults::default(),
-        };
-        let company = Arc::new(Company::new(database.database.clone(), sources.clone(), settings));
+        let url = "http://127.0.0.1:9".parse().expect("a URL");
+        let company = Arc::new(Company::new(database.database.clone(), sources.clone(), url, [7; 32]));
         Self { company, sources, database }
     }
 

@@ -1,5 +1,7 @@
 //! Reading requests. Whatever a client sends, it gets a problem with the place of what is wrong.
 
+mod paying;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use serde::de::DeserializeOwned;
 use crate::Api;
 use crate::problem::Problem;
 
+pub(crate) use paying::PayingJson;
+
 /// Bytes of a body that are read at most before the connection is given up.
 const MOST_TAKEN: u64 = 16 * 1024 * 1024;
 /// How long a body may take to come; what is left of a request's time is for its answer.
@@ -33,26 +37,33 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let message = "send Content-Type: application/json";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "request/unsupported_media_type",
-                message,
-            ));
-        }
-        let bytes = read(request, BODY_TIMEOUT).await?;
-        if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
-            let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
-            return Err(Problem::invalid("request/invalid_type", vec![detail]));
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value: T =
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_json(&error))?;
-        deserializer.end().map_err(|error| malformed(&error))?;
-        validate(&value)?;
-        Ok(Self(value))
+        parse(&json_body(request).await?)
     }
+}
+
+/// A body that is declared as JSON.
+async fn json_body(request: Request) -> Result<Vec<u8>, Problem> {
+    if !is_json(request.headers()) {
+        let message = "send Content-Type: application/json";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "request/unsupported_media_type",
+            message,
+        ));
+    }
+    read(request, BODY_TIMEOUT).await
+}
+
+fn parse<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<Json<T>, Problem> {
+    if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789-tfn".contains(first)) {
+        let detail = Detail::new("", "invalid_type", "the body has to be a JSON object");
+        return Err(Problem::invalid("request/invalid_type", vec![detail]));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| bad_json(&error))?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    validate(&value)?;
+    Ok(Json(value))
 }
 
 /// A body as it came, of whatever type, and what came with it.
