@@ -1,13 +1,15 @@
 //! Parts of a sale that go back: how much of each store's, and of the commission on it.
 
+use platform::money::split;
+
 use crate::sale::Share;
 
 /// Splits an amount that goes back over the stores of a sale by what is left of each (largest remainder), with the
 /// commission that goes back with it. `None` if there is less left.
 pub(crate) fn proportional(amount: i64, sold: &[Share], before: &[Share]) -> Option<Vec<Share>> {
-    let left: Vec<i64> = sold.iter().map(|share| share.amount - back(before, share).amount).collect();
-    let whole: i64 = left.iter().sum();
-    if amount < 0 || amount > whole {
+    let left = left(sold, before);
+    let whole: u64 = left.iter().sum();
+    if u64::try_from(amount).ok()? > whole {
         return None;
     }
     let parts = split(amount, &left);
@@ -18,6 +20,22 @@ pub(crate) fn proportional(amount: i64, sold: &[Share], before: &[Share]) -> Opt
             .map(|(sold, part)| sold.going_back(&back(before, sold), part))
             .collect(),
     )
+}
+
+/// Splits what a bank takes over the stores of a sale: by what is left of each, and what is more than that, since some went
+/// back already, by what they sold. On the latter the marketplace earned nothing any more.
+pub(crate) fn taken(amount: i64, sold: &[Share], before: &[Share]) -> Option<Vec<Share>> {
+    let within = amount.min(i64::try_from(left(sold, before).iter().sum::<u64>()).ok()?);
+    let mut shares = proportional(within, sold, before)?;
+    let weights: Vec<u64> = sold.iter().map(|share| share.amount.unsigned_abs()).collect();
+    let more = split(amount - within, &weights);
+    for (sold, more) in sold.iter().zip(more).filter(|(_, more)| *more > 0) {
+        match shares.iter_mut().find(|share| share.store == sold.store) {
+            Some(share) => share.amount += more,
+            None => shares.push(Share { amount: more, ..Share::none(sold.store) }),
+        }
+    }
+    (shares.iter().map(|share| share.amount).sum::<i64>() == amount).then_some(shares)
 }
 
 impl Share {
@@ -35,6 +53,12 @@ impl Share {
     }
 }
 
+/// What is left of each store's part.
+fn left(sold: &[Share], before: &[Share]) -> Vec<u64> {
+    let left = |share: &Share| u64::try_from(share.amount - back(before, share).amount).unwrap_or(0);
+    sold.iter().map(left).collect()
+}
+
 fn back(before: &[Share], of: &Share) -> Share {
     before.iter().find(|share| share.store == of.store).copied().unwrap_or(Share::none(of.store))
 }
@@ -48,24 +72,44 @@ fn rate(of: i64, numerator: i64, denominator: i64) -> i64 {
     i64::try_from((2 * of * numerator + denominator) / (2 * denominator)).unwrap_or(i64::MAX)
 }
 
-/// Splits an amount by weights with the largest-remainder method (Hamilton): the parts are the whole.
-fn split(amount: i64, weights: &[i64]) -> Vec<i64> {
-    let whole: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
-    if whole == 0 {
-        return vec![0; weights.len()];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stores that sold so much, and earned the marketplace a tenth of it.
+    fn shares(amounts: &[i64]) -> Vec<Share> {
+        let stores = (1..).map(|number: u128| uuid::Uuid::from_u128(number).into());
+        let share = |(store, amount): (_, &i64)| Share {
+            store,
+            amount: *amount,
+            commission: amount / 10,
+            commission_tax: 0,
+        };
+        stores.zip(amounts).map(share).collect()
     }
-    let exact: Vec<i128> = weights.iter().map(|weight| i128::from(amount) * i128::from(*weight)).collect();
-    let mut parts: Vec<i64> =
-        exact.iter().map(|exact| i64::try_from(exact / whole).unwrap_or(i64::MAX)).collect();
-    let mut rest = amount - parts.iter().sum::<i64>();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|place| (std::cmp::Reverse(exact[*place] % whole), *place));
-    for place in order {
-        if rest == 0 {
-            break;
-        }
-        parts[place] += 1;
-        rest -= 1;
+
+    fn amounts(shares: &[Share]) -> Vec<i64> {
+        shares.iter().map(|share| share.amount).collect()
     }
-    parts
+
+    #[test]
+    fn what_goes_back_goes_by_what_is_left() {
+        let sold = shares(&[1000, 3000]);
+        assert_eq!(amounts(&proportional(100, &sold, &[]).unwrap()), [25, 75]);
+        let before = shares(&[1000, 0]);
+        assert_eq!(amounts(&proportional(100, &sold, &before).unwrap()), [100]);
+        assert_eq!(proportional(3001, &sold, &before), None);
+        assert_eq!(proportional(-1, &sold, &[]), None);
+    }
+
+    /// A bank may take all of a payment of which some was given back already: the stores bear it, and of that part no
+    /// commission comes back a second time.
+    #[test]
+    fn a_bank_may_take_more_than_is_left() {
+        let (sold, before) = (shares(&[1000, 3000]), shares(&[1000, 1000]));
+        let taken = taken(4000, &sold, &before).unwrap();
+        assert_eq!(amounts(&taken), [500, 3500]);
+        let commission: Vec<i64> = taken.iter().map(|share| share.commission).collect();
+        assert_eq!(commission, [0, 200]);
+    }
 }

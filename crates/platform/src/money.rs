@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
-pub use split::{Rate, RateOutOfRange, from_millionths};
+pub use split::{Rate, RateOutOfRange, from_millionths, split};
 
 /// An ISO 4217 currency that has minor units.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -125,7 +125,7 @@ async fn carry_on(parts: &Parts, id: RefundId) -> Result<OrderRefund, Error> {
         // Its sale is a moment behind: it goes on by itself, as when the provider does not answer.
         Err(payments::Error::NotPosted) => Ok(stored.refund),
         // It can not be, whoever asks again: what a buyer disputes is gone already, for one.
-        Err(error @ payments::Error::RefundTooLarge { .. }) => {
+        Err(error @ (payments::Error::RefundTooLarge { .. } | payments::Error::SharesDiffer)) => {
             news::refuse(parts, id, &error.to_string()).await?;
             Err(error.into())
         }

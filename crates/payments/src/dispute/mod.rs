@@ -13,7 +13,7 @@ use crate::events::DisputeMoved;
 use crate::payment::Applied;
 use crate::refund::shares_before;
 use crate::sale::{self, Share};
-use crate::share::proportional;
+use crate::share::taken;
 use crate::{DisputeId, Error, PaymentId, ledger};
 
 /// A payment that a buyer disputes.
@@ -96,7 +96,7 @@ pub(crate) async fn apply(tx: &mut Tx, news: &News<'_>, now: OffsetDateTime) -> 
                 return Ok(Applied::Waits(format!("the sale of order {order} is not posted yet")));
             }
             let back = shares_before(tx, payment.id, Id::from(Uuid::nil())).await?;
-            let shares = proportional(news.amount.amount, &sold, &back).ok_or(Error::SharesDiffer)?;
+            let shares = taken(news.amount.amount, &sold, &back).ok_or(Error::SharesDiffer)?;
             insert(tx, id, payment.id, payment.order_id, news, &shares).await?;
             let draft = posting::opened(id, payment.id, news, &shares, now);
             ledger::post(tx, vec![draft], now).await?;

@@ -9,7 +9,7 @@ use crate::ledger;
 use crate::payment::Applied;
 use crate::provider::{RefundSaid, RefundStatus};
 use crate::sale::{self, Share};
-use crate::share::proportional;
+use crate::share::taken;
 use crate::{Error, PaymentId, RefundId};
 
 /// Writes down how a refund stands, as part of a transaction, and posts what that moves.
@@ -132,7 +132,7 @@ pub(crate) async fn external(
             return Ok(Applied::Waits(format!("the sale of order {order} is not posted yet")));
         }
         let before = run::shares_before(tx, payment.id, id).await?;
-        let shares: Vec<Share> = proportional(amount, &sold, &before).ok_or(Error::SharesDiffer)?;
+        let shares: Vec<Share> = taken(amount, &sold, &before).ok_or(Error::SharesDiffer)?;
         row::insert_shares(tx, id, &shares).await?;
         sqlx::query!(
             "UPDATE payments.payments SET refunded = refunded + $2, updated_at = $3 WHERE id = $1",

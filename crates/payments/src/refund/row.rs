@@ -77,6 +77,22 @@ pub(super) async fn insert_shares(tx: &mut Tx, refund: RefundId, shares: &[Share
     Ok(())
 }
 
+/// Sets what goes back of the commission.
+pub(super) async fn correct_shares(tx: &mut Tx, refund: RefundId, shares: &[Share]) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE payments.refund_shares s SET commission = c.commission, commission_tax = c.commission_tax
+         FROM (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS c (store_id, commission, commission_tax)) c
+         WHERE s.refund_id = $1 AND s.store_id = c.store_id",
+        refund.uuid(),
+        &shares.iter().map(|share| share.store.uuid()).collect::<Vec<_>>(),
+        &shares.iter().map(|share| share.commission).collect::<Vec<_>>(),
+        &shares.iter().map(|share| share.commission_tax).collect::<Vec<_>>(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The refund, locked until the transaction ends. Its payment is locked first: everybody locks in that order.
 pub(super) async fn lock(tx: &mut Tx, id: RefundId) -> Result<Row, Error> {
     sqlx::query!(

@@ -90,7 +90,10 @@ async fn write(
             return Err(Error::NotPosted);
         }
         let before = shares_before(&mut tx, refunding.payment, refunding.id).await?;
-        fits(refunding, &sold, &before)?;
+        let fitting = fitting(refunding, &sold, &before)?;
+        if fitting != refunding.shares {
+            row::correct_shares(&mut tx, refunding.id, &fitting).await?;
+        }
     }
     sqlx::query!(
         "UPDATE payments.payments SET refunded = refunded + $2, updated_at = $3 WHERE id = $1",
@@ -160,27 +163,24 @@ pub(crate) async fn shares_before(
         .collect())
 }
 
-/// No store gives back more than it sold, nor the marketplace more than it earned of that; the shares are the whole.
-fn fits(refunding: &Refunding, sold: &[Share], before: &[Share]) -> Result<(), Error> {
+/// No store gives back more than it sold; the shares are the whole. Nor does the marketplace give back more than it earned of
+/// that: orders round the commission by line and know of no disputes, so that a penny may be gone already.
+fn fitting(refunding: &Refunding, sold: &[Share], before: &[Share]) -> Result<Vec<Share>, Error> {
     let whole: i64 = refunding.shares.iter().map(|share| share.amount).sum();
     if whole != refunding.amount.amount {
         return Err(Error::SharesDiffer);
     }
-    for share in &refunding.shares {
-        let sold = sold.iter().find(|sold| sold.store == share.store).ok_or(Error::SharesDiffer)?;
-        let before = before
-            .iter()
-            .find(|before| before.store == share.store)
-            .copied()
-            .unwrap_or(Share::none(share.store));
-        let more = share.amount + before.amount > sold.amount
-            || share.commission + before.commission > sold.commission
-            || share.commission_tax + before.commission_tax > sold.commission_tax;
-        if more {
-            return Err(Error::SharesDiffer);
-        }
-    }
-    Ok(())
+    let fitting = |share: &Share| {
+        let sold = sold.iter().find(|sold| sold.store == share.store)?;
+        let before = before.iter().find(|before| before.store == share.store);
+        let before = before.copied().unwrap_or(Share::none(share.store));
+        (share.amount + before.amount <= sold.amount).then(|| Share {
+            commission: share.commission.min(sold.commission - before.commission),
+            commission_tax: share.commission_tax.min(sold.commission_tax - before.commission_tax),
+            ..*share
+        })
+    };
+    refunding.shares.iter().map(|share| fitting(share).ok_or(Error::SharesDiffer)).collect()
 }
 
 /// Asks the provider and writes down what it says.

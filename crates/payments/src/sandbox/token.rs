@@ -25,8 +25,8 @@ pub(super) enum Behaviour {
     Outage(u32),
 }
 
-/// How often `tok_sandbox_outage` is not answered.
-const OUTAGES: u32 = 2;
+/// How often `tok_sandbox_outage` is not answered: two calls, with their tries.
+const OUTAGES: u32 = 6;
 /// What a kept method's name begins with; 32 hexadecimal digits follow.
 pub(super) const KEPT: &str = "pm_sandbox_";
 /// Until when the cards behind tokens are good: the end of this month of this year.

@@ -78,33 +78,34 @@ impl Money {
     /// their opposites are. There are as many parts as weights; nobody to share among gets nothing.
     #[must_use]
     pub fn split(self, weights: &[u64]) -> Vec<Self> {
-        let all: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
-        let alike = vec![1; if all == 0 { weights.len() } else { 0 }];
-        let (weights, all) = if all == 0 { (alike.as_slice(), alike.len() as u128) } else { (weights, all) };
-        let whole = self.amount.unsigned_abs();
-        let mut remainders = Vec::with_capacity(weights.len());
-        let mut parts = Vec::with_capacity(weights.len());
-        for (place, weight) in weights.iter().enumerate() {
-            // Two words of 64 bits fit into one of 128.
-            let product = u128::from(whole) * u128::from(*weight);
-            parts.push(u64::try_from(product / all).unwrap_or(whole));
-            remainders.push((product % all, place));
-        }
-        let left = whole.saturating_sub(parts.iter().sum());
-        // What is left are fewer units than there are remainders above zero.
-        remainders.sort_unstable_by(|(one, at), (other, behind)| other.cmp(one).then(at.cmp(behind)));
-        for ((_, place), _) in remainders.iter().zip(0..left) {
-            parts[*place] += 1;
-        }
-        let signed = |part: u64| {
-            if self.amount < 0 {
-                0_i64.wrapping_sub_unsigned(part)
-            } else {
-                0_i64.wrapping_add_unsigned(part)
-            }
-        };
-        parts.into_iter().map(|part| Self { amount: signed(part), ..self }).collect()
+        split(self.amount, weights).into_iter().map(|part| Self::new(part, self.currency)).collect()
     }
+}
+
+/// [`Money::split`] where the currency goes without saying.
+pub fn split(amount: i64, weights: &[u64]) -> Vec<i64> {
+    let all: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
+    let alike = vec![1; if all == 0 { weights.len() } else { 0 }];
+    let (weights, all) = if all == 0 { (alike.as_slice(), alike.len() as u128) } else { (weights, all) };
+    let whole = amount.unsigned_abs();
+    let mut remainders = Vec::with_capacity(weights.len());
+    let mut parts = Vec::with_capacity(weights.len());
+    for (place, weight) in weights.iter().enumerate() {
+        // Two words of 64 bits fit into one of 128.
+        let product = u128::from(whole) * u128::from(*weight);
+        parts.push(u64::try_from(product / all).unwrap_or(whole));
+        remainders.push((product % all, place));
+    }
+    let left = whole.saturating_sub(parts.iter().sum());
+    // What is left are fewer units than there are remainders above zero.
+    remainders.sort_unstable_by(|(one, at), (other, behind)| other.cmp(one).then(at.cmp(behind)));
+    for ((_, place), _) in remainders.iter().zip(0..left) {
+        parts[*place] += 1;
+    }
+    let signed = |part: u64| {
+        if amount < 0 { 0_i64.wrapping_sub_unsigned(part) } else { 0_i64.wrapping_add_unsigned(part) }
+    };
+    parts.into_iter().map(signed).collect()
 }
 
 /// Whole minor units of so many millionths, half a unit away from zero; the nearest that 64 bits hold.
@@ -119,10 +120,6 @@ mod tests {
     use super::*;
     use crate::Currency;
     use proptest::prelude::*;
-
-    fn split(amount: i64, weights: &[u64]) -> Vec<i64> {
-        Money::new(amount, Currency::GBP).split(weights).into_iter().map(|part| part.amount).collect()
-    }
 
     fn share(amount: i64, ppm: u32) -> i64 {
         Money::new(amount, Currency::EUR).share(Rate::try_from(ppm).unwrap()).amount

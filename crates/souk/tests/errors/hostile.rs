@@ -83,9 +83,15 @@ fn values() -> Vec<Vec<u8>> {
     listed.chain(made).collect()
 }
 
-/// Those of them that are JSON at all, and fit into any place of a body; what is none breaks a body wherever it stands.
-pub(crate) fn values_at(first: bool) -> Vec<Vec<u8>> {
-    values().into_iter().filter(|value| first || serde_json::from_slice::<Value>(value).is_ok()).collect()
+/// Those of them for one of the places of a body: all for the first; for each other place a third, another one each time, of
+/// those that are JSON at all, since what is none breaks a body wherever it stands.
+pub(crate) fn values_at(place: usize) -> Vec<Vec<u8>> {
+    let all = values();
+    if place == 0 {
+        return all;
+    }
+    let json = all.into_iter().filter(|value| serde_json::from_slice::<Value>(value).is_ok());
+    json.enumerate().filter(|(number, _)| (number + place) % 3 == 0).map(|(_, value)| value).collect()
 }
 
 /// Every place in a body: its objects and its leaves.
@@ -129,7 +135,7 @@ async fn no_body_is_our_fault() {
         for (number, place) in found.iter().enumerate() {
             let marked = with(body.clone(), place, json!("@@")).to_string();
             let (before, after) = marked.split_once("\"@@\"").unwrap();
-            for nasty in values_at(number == 0) {
+            for nasty in values_at(number) {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
                 let answer = scene.raw(method.clone(), &path, token, bytes).await;
                 let shown = String::from_utf8_lossy(&nasty[..nasty.len().min(60)]).into_owned();

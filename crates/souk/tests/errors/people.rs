@@ -97,7 +97,7 @@ async fn no_body_about_people_is_our_fault() {
             *marked.pointer_mut(&place).unwrap() = json!("@@");
             let marked = marked.to_string();
             let (before, after) = marked.split_once("\"@@\"").unwrap();
-            for nasty in values_at(turn == 0) {
+            for nasty in values_at(turn) {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
                 let mut headers = vec![("content-type", "application/json")];
                 // Signing out ends the login that asks.

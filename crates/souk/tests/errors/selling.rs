@@ -151,7 +151,7 @@ async fn no_body_of_a_seller_is_our_fault() {
             *marked.pointer_mut(&place).unwrap() = json!("@@");
             let marked = marked.to_string();
             let (before, after) = marked.split_once("\"@@\"").unwrap();
-            for (number, nasty) in values_at(turn == 0).into_iter().enumerate() {
+            for (number, nasty) in values_at(turn).into_iter().enumerate() {
                 let bytes = [before.as_bytes(), &nasty, after.as_bytes()].concat();
                 // On top of what is there now, so that what is no nonsense is done.
                 let mut headers = vec![

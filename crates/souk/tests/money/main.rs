@@ -2,6 +2,8 @@
 //! the sandbox provider.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod model;
 mod paying;
 mod refunds;
 mod scene;
+mod sequences;

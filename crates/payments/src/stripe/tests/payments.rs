@@ -94,7 +94,8 @@ async fn a_kept_method_is_charged_for_the_customer_that_stripe_keeps_it_for() {
     assert_eq!(sent[1].field("setup_future_usage"), Some("off_session"));
 
     stripe.says("POST payment_intents", 200, &kept).await;
-    assert!(stripe.stripe.check(&PaymentToken::presented(&kept_as)).is_ok());
+    let presented = stripe.stripe.check(&PaymentToken::presented(&kept_as));
+    assert!(presented.is_err(), "not by whoever writes it into a request");
     let said = charged(&stripe, asked(&kept_as)).await.unwrap();
     assert_eq!(said.method.unwrap().kept_as, Some(kept_as));
     let sent = stripe.sent().await;
