@@ -159,8 +159,8 @@ pub(crate) async fn settle_money(parts: &Parts, paid: &[OrderId], at_rest: &[Ord
     Ok(parts.payments.void_open(&uuids(at_rest)).await?)
 }
 
-/// What each store sold in these orders.
-async fn sales(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Sale>, Error> {
+/// What each store sold in those of these orders that were paid.
+pub(crate) async fn sales(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Sale>, Error> {
     let mut connection = parts.database.pool().acquire().await?;
     let rows = sqlx::query!(
         r#"SELECT id AS "id: OrderId", currency, payment_id AS "payment_id: PaymentId", paid_at

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use catalog::VariantId;
 use identity::{Actor, UserId};
-use payments::{PaymentId, RefundId};
+use payments::{PaymentId, RefundId, Sale};
 use platform::{Currency, CursorRequest, Quantity, Secret, Slice, Violation};
 
 use crate::{
@@ -153,8 +153,11 @@ pub trait Orders: Send + Sync + 'static {
     /// Orders made by checkout, in the order of their ids, for comparison with other modules.
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error>;
 
+    /// What each store sold in those of these orders that were paid, as the ledger should have it.
+    async fn sales(&self, orders: &[OrderId]) -> Result<Vec<Sale>, Error>;
+
     /// Orders of which others have not heard yet what became of them: their stock may not have followed.
-    async fn settling_stock(&self) -> Result<HashSet<OrderId>, Error>;
+    async fn settling(&self) -> Result<HashSet<OrderId>, Error>;
 
     /// Which of these payments, each of its order if that is known, belong to an order that is paid, or on the way to it.
     async fn of_payments(&self, payments: &[(PaymentId, Option<OrderId>)]) -> Result<Vec<PaymentId>, Error>;

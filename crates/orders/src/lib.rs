@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use catalog::{Catalog, VariantId};
 use identity::{Actor, UserId};
 use inventory::Inventory;
-use payments::{PaymentId, Payments, RefundId};
+use payments::{PaymentId, Payments, RefundId, Sale};
 use platform::batch::{self, Batch};
 use platform::{Currency, CursorRequest, Database, Id, Quantity, Secret, Slice, Sources, Violation};
 use tokio::sync::Semaphore;
@@ -307,8 +307,12 @@ impl Orders for Service {
         self.parts.tasks.wait().await;
     }
 
-    async fn settling_stock(&self) -> Result<HashSet<OrderId>, Error> {
-        verify::settling_stock(&self.parts).await
+    async fn sales(&self, orders: &[OrderId]) -> Result<Vec<Sale>, Error> {
+        by_itself::sales(&self.parts, orders).await
+    }
+
+    async fn settling(&self) -> Result<HashSet<OrderId>, Error> {
+        verify::settling(&self.parts).await
     }
 
     async fn settlements(&self, after: Option<OrderId>, limit: i64) -> Result<Vec<Settlement>, Error> {

@@ -103,7 +103,7 @@ pub(crate) async fn open(parts: &Parts, orders: &[OrderId]) -> Result<Vec<OrderI
     .await?)
 }
 
-pub(crate) async fn settling_stock(parts: &Parts) -> Result<HashSet<OrderId>, Error> {
+pub(crate) async fn settling(parts: &Parts) -> Result<HashSet<OrderId>, Error> {
     let waiting = outbox::waiting::<OrdersMoved>(&parts.database).await?;
     Ok(waiting.into_iter().flat_map(|event| event.moves).map(|moved| moved.order_id).collect())
 }

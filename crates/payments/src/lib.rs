@@ -115,6 +115,9 @@ pub trait Payments: Send + Sync + 'static {
     /// The refunds of a payment, oldest first.
     async fn refunds(&self, payment: PaymentId) -> Result<Vec<Refund>, Error>;
 
+    /// What each store sold in these orders, as it stands in the ledger; orders whose sale is not there are left out.
+    async fn posted_sales(&self, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<Share>>, Error>;
+
     /// Writes the sales of paid orders into the ledger, each order's once.
     async fn post_sales(&self, sales: &[Sale]) -> Result<(), Error>;
 
@@ -251,6 +254,10 @@ impl Payments for Service {
 
     async fn refunds(&self, payment: PaymentId) -> Result<Vec<Refund>, Error> {
         refund::of_order(&self.database, payment).await
+    }
+
+    async fn posted_sales(&self, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<Share>>, Error> {
+        sale::posted(self.database.pool(), orders).await
     }
 
     async fn post_sales(&self, sales: &[Sale]) -> Result<(), Error> {

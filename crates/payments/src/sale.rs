@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use identity::StoreId;
 use platform::{Currency, Database, Id, Money, fault};
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -113,23 +113,31 @@ pub(crate) fn processing_fee(payment: PaymentId, provider: &str, fee: Money, at:
 
 /// What each store sold in an order, as it stands in the ledger; none if the sale is not there.
 pub(crate) async fn shares(connection: &mut PgConnection, order: Uuid) -> Result<Vec<Share>, Error> {
+    Ok(posted(connection, &[order]).await?.remove(&order).unwrap_or_default())
+}
+
+/// The same of many orders; those whose sale is not there are left out.
+pub(crate) async fn posted(
+    executor: impl PgExecutor<'_>,
+    orders: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Share>>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT a.owner, e.rule, e.amount FROM payments.ledger_transactions t
+        r#"SELECT t.reference, a.owner, e.rule, e.amount FROM payments.ledger_transactions t
            JOIN payments.ledger_entries e ON e.seq = t.seq
            JOIN payments.ledger_accounts a ON a.id = e.account_id
-           WHERE t.reference = $1 AND t.kind = $2 AND a.kind = $3
-           ORDER BY e.line"#,
-        order,
+           WHERE t.reference = ANY($1) AND t.kind = $2 AND a.kind = $3
+           ORDER BY e.seq, e.line"#,
+        orders,
         SALE,
         AccountKind::StorePayable.as_str(),
     )
-    .fetch_all(connection)
+    .fetch_all(executor)
     .await?;
-    let mut shares: Vec<Share> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut sales: HashMap<Uuid, Vec<Share>> = HashMap::with_capacity(orders.len());
     for row in rows {
         let store: StoreId = row.owner.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        let place = *places.entry(row.owner).or_insert_with(|| {
+        let shares = sales.entry(row.reference).or_default();
+        let place = shares.iter().position(|share| share.store == store).unwrap_or_else(|| {
             shares.push(Share::none(store));
             shares.len() - 1
         });
@@ -142,5 +150,5 @@ pub(crate) async fn shares(connection: &mut PgConnection, order: Uuid) -> Result
             _ => {}
         }
     }
-    Ok(shares)
+    Ok(sales)
 }

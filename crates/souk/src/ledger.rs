@@ -34,6 +34,8 @@ pub(crate) enum LedgerCommand {
     },
     /// Print what happened in an account
     Statement(Statement),
+    /// Post the sales of paid orders that are not in the books, such as those from before there was a ledger
+    Post,
     /// Print the end of the chain, to be kept elsewhere
     Head,
     /// Print the posting rules: which account each debits and credits
@@ -102,6 +104,10 @@ pub(crate) async fn run(app: &App, command: LedgerCommand) -> anyhow::Result<Exi
         }
         LedgerCommand::Balance { store } => balance(app, store).await?,
         LedgerCommand::Statement(statement) => print_statement(app, statement).await?,
+        LedgerCommand::Post => {
+            let posted = post(app).await?;
+            println!("{posted} sales posted");
+        }
         LedgerCommand::Head => {
             let head = app.ledger.head(&Actor::system()).await?;
             println!("{}:{}", head.transactions, head.hash);
@@ -114,6 +120,23 @@ pub(crate) async fn run(app: &App, command: LedgerCommand) -> anyhow::Result<Exi
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Posts the sales that the ledger has not got; returns how many. Those whose turn is still to come may be among them: a
+/// sale is posted once, whoever comes first.
+async fn post(app: &App) -> anyhow::Result<usize> {
+    let (mut posted, mut after) = (0, None);
+    loop {
+        let orders = app.orders.settlements(after, verify::BATCH).await?;
+        let Some(last) = orders.last() else { return Ok(posted) };
+        after = Some(last.order_id);
+        let ids: Vec<_> = orders.iter().map(|order| order.order_id).collect();
+        let known = app.payments.posted_sales(&ids.iter().map(|id| id.uuid()).collect::<Vec<_>>()).await?;
+        let mut sales = app.orders.sales(&ids).await?;
+        sales.retain(|sale| !known.contains_key(&sale.order));
+        app.payments.post_sales(&sales).await?;
+        posted += sales.len();
+    }
 }
 
 async fn balance(app: &App, store: Option<Slug>) -> anyhow::Result<()> {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use inventory::{ReservationId, ReservationState};
 use orders::{OrderId, OrderState, Settlement};
-use payments::PaymentState;
+use payments::{PaymentState, Share};
 use platform::{Violation, outbox};
 
 use crate::app::App;
 
 /// Rows compared at a time.
-const BATCH: i64 = 1_000;
+pub(crate) const BATCH: i64 = 1_000;
 /// By then a purchase that was under way at the first look has moved on.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
@@ -45,7 +45,7 @@ async fn look(app: &App) -> anyhow::Result<Vec<Violation>> {
     violations.extend(app.orders.verify().await?);
     violations.extend(outbox::undelivered(&app.database).await?);
     // Looked at first: what comes later, the second look finds settled.
-    let settling = app.orders.settling_stock().await?;
+    let settling = app.orders.settling().await?;
     violations.extend(orders_agree(app, &settling).await?);
     violations.extend(holds_belong(app, &settling).await?);
     violations.extend(charges_belong(app).await?);
@@ -143,6 +143,7 @@ async fn orders_agree(app: &App, settling: &HashSet<OrderId>) -> anyhow::Result<
         let payments = app.payments.payments(&ids).await?;
         let holds: Vec<_> = orders.iter().map(|order| ReservationId::from(order.order_id.uuid())).collect();
         let states = app.inventory.states(&holds).await?;
+        violations.extend(sales_posted(app, &orders, settling).await?);
         for (order, hold) in orders.iter().zip(&holds) {
             let payment = order.payment_id.and_then(|id| payments.get(&id));
             violations.extend(payment_agrees(order, payment));
@@ -171,6 +172,37 @@ fn payment_agrees(order: &Settlement, payment: Option<&payments::Payment>) -> Op
         _ => return None,
     };
     Some(Violation::new("orders/paid_has_payment", order.order_id, message))
+}
+
+/// The ledger has the sale of every paid order, with the stores' parts and the commission that stand on its lines, and of no
+/// other.
+async fn sales_posted(
+    app: &App,
+    orders: &[Settlement],
+    settling: &HashSet<OrderId>,
+) -> anyhow::Result<Vec<Violation>> {
+    let ids: Vec<OrderId> =
+        orders.iter().map(|order| order.order_id).filter(|id| !settling.contains(id)).collect();
+    let posted = app.payments.posted_sales(&ids.iter().map(|id| id.uuid()).collect::<Vec<_>>()).await?;
+    let sold: HashMap<_, _> =
+        app.orders.sales(&ids).await?.into_iter().map(|sale| (sale.order, sale.shares)).collect();
+    let by_store = |shares: Option<&Vec<Share>>| {
+        let mut shares = shares.cloned().unwrap_or_default();
+        // What is free moves nothing.
+        shares.retain(|share| share.amount != 0);
+        shares.sort_by_key(|share| share.store);
+        shares
+    };
+    let differs = |id: &&OrderId| by_store(posted.get(&id.uuid())) != by_store(sold.get(&id.uuid()));
+    let wrong = ids.iter().filter(differs).map(|id| {
+        let message = match (posted.get(&id.uuid()), sold.get(&id.uuid())) {
+            (None, _) => "it is paid, but the ledger has no sale of it: souk ledger post",
+            (_, None) => "the ledger has a sale of it, but it is not paid",
+            _ => "the sale in the ledger is not what stands on its lines",
+        };
+        Violation::new("orders/sale_posted", id, message)
+    });
+    Ok(wrong.collect())
 }
 
 fn stock_agrees(order: &Settlement, stock: Option<ReservationState>) -> Option<Violation> {

@@ -13,7 +13,7 @@ use orders::jobs::SettleStock;
 use orders::{Checkout, Error, IdempotencyKey, Orders};
 use payments::{
     Charge, CommissionBook, PageRequest, Payment, PaymentId, PaymentToken, Payments, Refund, RefundId,
-    Refunding, Sale,
+    Refunding, Sale, Share,
 };
 use platform::Violation;
 use platform::outbox::{self, Dispatcher};
@@ -120,6 +120,9 @@ impl Payments for FailingPayments {
     }
     async fn look(&self, id: PaymentId) -> Result<Payment, payments::Error> {
         self.0.look(id).await
+    }
+    async fn posted_sales(&self, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<Share>>, payments::Error> {
+        self.0.posted_sales(orders).await
     }
     async fn void_open(&self, orders: &[Uuid]) -> Result<(), payments::Error> {
         self.0.void_open(orders).await
