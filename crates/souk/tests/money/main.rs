@@ -2,6 +2,7 @@
 //! the sandbox provider.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod currencies;
 mod model;
 mod paying;
 mod refunds;

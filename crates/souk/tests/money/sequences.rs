@@ -222,6 +222,13 @@ impl World {
         // Whoever is not sure asks again, and has bought once.
         let again = self.test.check_out(&basket, &key, "tok_visa").await;
         assert_eq!(again.json["id"], bought.json["id"]);
+        // In the order of their positions: what was put in at the same moment may stand either way round.
+        let lines = bought.json["lines"].as_array().unwrap();
+        let place = |store: usize| {
+            let store = json!(self.stores[store].0);
+            lines.iter().position(|line| line["store_id"] == store).unwrap()
+        };
+        sold.sort_by_key(|(store, _)| place(*store));
         self.orders
             .push(Bought { id: bought.json["id"].as_str().unwrap().to_owned(), lines: model::order(&sold) });
     }
