@@ -4,6 +4,7 @@
 
 mod model;
 mod paying;
+mod reconciliation;
 mod refunds;
 mod scene;
 mod sequences;
