@@ -39,7 +39,7 @@ use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
 use payments::sandbox::Sandbox;
-use payments::{Commission, Inbox, Ledger, Payouts};
+use payments::{Commission, Inbox, Ledger, Payouts, Reconciliation};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -100,6 +100,8 @@ pub struct Modules {
     pub ledger: Arc<dyn Ledger>,
     /// Stores' money on its way to them.
     pub payouts: Arc<dyn Payouts>,
+    /// The providers' books against the ledger.
+    pub reconciliation: Arc<dyn Reconciliation>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell.
@@ -136,6 +138,7 @@ pub struct Parts {
     pub(crate) orders: Arc<dyn Orders>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) payouts: Arc<dyn Payouts>,
+    pub(crate) reconciliation: Arc<dyn Reconciliation>,
     pub(crate) commission: Arc<dyn Commission>,
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) sandbox: Option<Arc<dyn Sandbox>>,
@@ -158,6 +161,7 @@ impl Api {
             orders,
             ledger,
             payouts,
+            reconciliation,
             commission,
             inbox,
             sandbox,
@@ -177,6 +181,7 @@ impl Api {
             orders,
             ledger,
             payouts,
+            reconciliation,
             commission,
             inbox,
             sandbox,

@@ -1,7 +1,7 @@
 use platform::{Code, Detail, Money, ServiceError};
 use serde::{Deserialize, Serialize};
 
-use crate::{PaymentId, PayoutState};
+use crate::{ExceptionState, PaymentId, PayoutState};
 
 /// Why payments refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum Error {
     #[error("this is no notice of the provider's")]
     BadNotice,
     /// There is no such thing.
-    #[error("there is no such payment, refund or payout")]
+    #[error("there is no such payment, refund, payout or exception")]
     NotFound,
     /// A payment that did not succeed, or not for this.
     #[error("payment {0} did not succeed, or came to another amount")]
@@ -74,6 +74,9 @@ pub enum Error {
     /// A file could not be made of a statement.
     #[error("the statement can not be printed: {0}")]
     Unprintable(String),
+    /// The exception is not open any more.
+    #[error("the exception is {} already", .0.as_str())]
+    ExceptionEnded(ExceptionState),
     /// The thing is not as the actor read it.
     #[error("this has changed meanwhile; read it again")]
     Stale,
@@ -146,6 +149,7 @@ impl ServiceError for Error {
             | Self::NoPayoutAccount
             | Self::PayoutsPaused
             | Self::NothingToPayOut
+            | Self::ExceptionEnded(_)
             | Self::CommissionRuleEnded => Code::Conflict,
             Self::ProviderUnavailable => Code::Unavailable,
             Self::Denied(denied) => denied.code(),
@@ -172,6 +176,7 @@ impl ServiceError for Error {
             Self::NoPayoutAccount => "payments/no_payout_account",
             Self::PayoutsPaused => "payments/payouts_paused",
             Self::NothingToPayOut => "payments/nothing_to_pay_out",
+            Self::ExceptionEnded(_) => "payments/exception_ended",
             Self::PayoutsBusy => "request/busy",
             Self::Unprintable(_) => "payments/statement_not_printable",
             Self::CommissionRuleNotFound => "payments/commission_rule_not_found",

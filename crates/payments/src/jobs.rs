@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use identity::Actor;
 use platform::schedule::Recurring;
 
-use crate::{Payments, Payouts};
+use crate::{Payments, Payouts, Reconciliation};
 
 pub use crate::inbox::{ArchiveWebhooks, ProcessWebhooks};
 
@@ -41,5 +41,21 @@ impl Recurring for PayOut {
     }
     async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
         Ok(self.0.carry_on(&Actor::system()).await?)
+    }
+}
+
+/// Compares the books of providers with the ledger, each once an hour.
+pub struct Reconcile(pub Arc<dyn Reconciliation>);
+
+#[async_trait]
+impl Recurring for Reconcile {
+    fn name(&self) -> &'static str {
+        "payments.reconcile"
+    }
+    fn every(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+    async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        Ok(self.0.carry_on().await?)
     }
 }

@@ -15,6 +15,7 @@ mod news;
 mod payment;
 mod payout;
 mod provider;
+mod reconciliation;
 mod refund;
 mod reserve;
 mod sale;
@@ -58,6 +59,11 @@ pub use payout::{
     StatementTotal, StoreBalance, UnknownSchedule, Weekday,
 };
 pub use provider::PaymentToken;
+pub use reconciliation::{
+    EXCEPTION_KINDS, ExceptionFilter, ExceptionKind, ExceptionRule, ExceptionState, ProviderLine,
+    RECONCILIATION_GRACE, Reconciliation, ReconciliationException, ReconciliationExceptionId,
+    ReconciliationRun, ReconciliationSummary, UnknownExceptionKind, UnknownExceptionState,
+};
 pub use refund::{Destination, Refund, RefundState, Refunding};
 pub use sale::{Sale, Share};
 pub use settings::{ProviderSettings, Settings};
@@ -154,6 +160,8 @@ pub struct Faces {
     pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Stores' money on its way to them.
     pub payouts: Arc<dyn Payouts>,
+    /// The providers' books against the ledger.
+    pub reconciliation: Arc<dyn Reconciliation>,
 }
 
 /// The payments in this process.
@@ -165,7 +173,7 @@ pub fn service(
     sources: Sources,
     settings: Settings,
 ) -> Result<Faces, StripeSettingsError> {
-    let defaults = settings.payouts;
+    let (defaults, grace) = (settings.payouts, settings.reconciliation_grace);
     let (company, provider): (Option<Arc<Company>>, Arc<dyn Provider>) = match settings.provider {
         ProviderSettings::Sandbox { secret } => {
             let company = Company::new(database.clone(), sources.clone(), settings.public_url, secret);
@@ -188,9 +196,15 @@ pub fn service(
         provider: Arc::clone(&provider),
         defaults,
     });
+    let reconciliation = Arc::new(reconciliation::Desk {
+        database: database.clone(),
+        sources: sources.clone(),
+        providers: vec![Arc::clone(&provider)],
+        grace,
+    });
     let payments = Arc::new(Service { database, sources, provider, charges, rules, defaults });
     let sandbox = company.map(|company| company as Arc<dyn Sandbox>);
-    Ok(Faces { payments, ledger, commission, payouts, inbox, sandbox })
+    Ok(Faces { payments, ledger, commission, payouts, reconciliation, inbox, sandbox })
 }
 
 struct Service {
@@ -291,6 +305,7 @@ impl Payments for Service {
         violations.extend(ledger::violations(&self.database, None).await?);
         violations.extend(payout::violations(&self.database).await?);
         violations.extend(reserve::violations(&self.database).await?);
+        violations.extend(reconciliation::violations(&self.database).await?);
         Ok(violations)
     }
 }

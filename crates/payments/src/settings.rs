@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use time::Duration;
 use url::Url;
 
 use crate::{PayoutDefaults, StripeSettings};
@@ -15,6 +16,9 @@ pub struct Settings {
     pub provider: ProviderSettings,
     /// How money goes to stores that have said nothing else.
     pub payouts: PayoutDefaults,
+    /// How long the ledger and a provider's books wait for one another before it is an exception that one lacks
+    /// something.
+    pub reconciliation_grace: Duration,
 }
 
 /// A payment provider, and how Souk is known to it.

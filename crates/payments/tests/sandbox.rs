@@ -116,7 +116,8 @@ impl Bench {
         let public_url = format!("http://127.0.0.1:{port}/").parse().unwrap();
         let payouts = payments::PayoutDefaults::default();
         let provider = ProviderSettings::Sandbox { secret: SECRET };
-        let settings = Settings { public_url, provider, payouts };
+        let settings =
+            Settings { public_url, provider, payouts, reconciliation_grace: payments::RECONCILIATION_GRACE };
         let faces = payments::service(test.app.database.clone(), test.app.sources.clone(), settings).unwrap();
         (faces.payments, faces.sandbox.unwrap())
     }

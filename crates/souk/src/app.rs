@@ -8,7 +8,7 @@ use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
 use payments::sandbox::{self, Sandbox};
-use payments::{Commission, Inbox, Ledger, Payments, Payouts};
+use payments::{Commission, Inbox, Ledger, Payments, Payouts, Reconciliation};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -69,6 +69,8 @@ pub struct App {
     pub ledger: Arc<dyn Ledger>,
     /// Stores' money on its way to them.
     pub payouts: Arc<dyn Payouts>,
+    /// The providers' books against the ledger.
+    pub reconciliation: Arc<dyn Reconciliation>,
     /// What the marketplace takes of sales.
     pub commission: Arc<dyn Commission>,
     /// What payment providers tell unasked.
@@ -99,7 +101,7 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger, commission, payouts, inbox, sandbox } =
+        let payments::Faces { payments, ledger, commission, payouts, reconciliation, inbox, sandbox } =
             payments::service(database.clone(), sources.clone(), settings.payments)?;
         let orders = orders::service(
             database.clone(),
@@ -122,6 +124,7 @@ impl App {
             payments,
             ledger,
             payouts,
+            reconciliation,
             commission,
             inbox,
             sandbox,
@@ -141,6 +144,7 @@ impl App {
             orders: Arc::clone(&self.orders),
             ledger: Arc::clone(&self.ledger),
             payouts: Arc::clone(&self.payouts),
+            reconciliation: Arc::clone(&self.reconciliation),
             commission: Arc::clone(&self.commission),
             inbox: Arc::clone(&self.inbox),
             sandbox: self.sandbox.clone(),
@@ -173,6 +177,7 @@ impl App {
             Arc::new(orders::jobs::Recover(Arc::clone(&self.orders))),
             Arc::new(payments::jobs::CarryOn(Arc::clone(&self.payments))),
             Arc::new(payments::jobs::PayOut(Arc::clone(&self.payouts))),
+            Arc::new(payments::jobs::Reconcile(Arc::clone(&self.reconciliation))),
             Arc::new(orders::jobs::CleanUp(Arc::clone(&self.orders))),
             Arc::new(catalog::jobs::CleanUp(Arc::clone(&self.catalog))),
             Arc::new(inventory::jobs::Sweep(Arc::clone(&self.inventory))),

@@ -16,10 +16,11 @@ use crate::import::{self, HistoryImport, Preset, ProductsImport};
 use crate::ledger::LedgerCommand;
 use crate::payouts::PayoutsCommand;
 use crate::people::{ApiKeyCommand, KeysCommand, UserCommand};
+use crate::reconcile::ReconcileCommand;
 use crate::sandbox::SandboxCommand;
 use crate::session::Session;
 use crate::webhooks::WebhooksCommand;
-use crate::{config, ledger, payouts, people, sandbox, serve, stock, verify, webhooks};
+use crate::{config, ledger, payouts, people, reconcile, sandbox, serve, stock, verify, webhooks};
 
 /// Souk, a multi-vendor marketplace engine.
 #[derive(Debug, Parser)]
@@ -86,6 +87,9 @@ enum Command {
     /// Send stores their money
     #[command(subcommand)]
     Payouts(PayoutsCommand),
+    /// Compare payment providers' books with the ledger, and end what differs
+    #[command(subcommand)]
+    Reconcile(ReconcileCommand),
     /// Check every invariant of the database; exits with 1 when one is broken
     Verify {
         /// Print JSON
@@ -208,6 +212,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Payouts(command) => {
             let session = Session::open(&config::load(&cli.settings, None)?.config, "souk payouts").await?;
             let outcome = payouts::run(&session.app, command).await;
+            end(session, outcome).await?;
+        }
+        Command::Reconcile(command) => {
+            let session = Session::open(&config::load(&cli.settings, None)?.config, "souk reconcile").await?;
+            let outcome = reconcile::run(&session.app, command).await;
             end(session, outcome).await?;
         }
         Command::Ledger(command) => {

@@ -92,7 +92,14 @@ pub(crate) struct Config {
     pub(crate) payout_reserve_basis_points: i16,
     /// For how many days.
     pub(crate) payout_reserve_days: i16,
+    /// For how many hours a provider's books and the ledger wait for one another.
+    pub(crate) reconciliation_grace_hours: u32,
 }
+
+/// Three days: about as long as providers try to deliver a webhook.
+const GRACE_HOURS: u32 = 72;
+/// A year.
+const MOST_GRACE_HOURS: u32 = 8_760;
 
 impl Config {
     fn defaults() -> anyhow::Result<Self> {
@@ -127,6 +134,7 @@ impl Config {
             payout_hold_days: payouts.hold_days,
             payout_reserve_basis_points: payouts.reserve_basis_points,
             payout_reserve_days: payouts.reserve_days,
+            reconciliation_grace_hours: GRACE_HOURS,
         })
     }
 
@@ -160,8 +168,12 @@ impl Config {
     }
 
     fn payments(&self, sandbox_secret: [u8; 32]) -> anyhow::Result<payments::Settings> {
-        let (public_url, payouts) = (self.public_url()?, self.payouts()?);
-        Ok(payments::Settings { public_url, provider: self.payment_provider(sandbox_secret)?, payouts })
+        Ok(payments::Settings {
+            public_url: self.public_url()?,
+            provider: self.payment_provider(sandbox_secret)?,
+            payouts: self.payouts()?,
+            reconciliation_grace: time::Duration::hours(self.reconciliation_grace_hours.into()),
+        })
     }
 
     fn payment_provider(&self, sandbox_secret: [u8; 32]) -> anyhow::Result<ProviderSettings> {
@@ -222,6 +234,9 @@ impl Config {
         }
         self.mail()?;
         self.payments([0; 32])?;
+        if !(1..=MOST_GRACE_HOURS).contains(&self.reconciliation_grace_hours) {
+            bail!("reconciliation_grace_hours is from 1 to {MOST_GRACE_HOURS}");
+        }
         EnvFilter::builder().parse(&self.log_filter).map_err(|error| anyhow!("log_filter: {error}"))?;
         if let Some(url) = &self.public_url
             && !matches!(url.scheme(), "http" | "https")

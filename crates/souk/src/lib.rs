@@ -10,6 +10,7 @@ mod ledger;
 mod mail;
 mod payouts;
 mod people;
+mod reconcile;
 mod sandbox;
 mod serve;
 mod session;

@@ -213,8 +213,12 @@ fn usual_settings(base: &Url) -> Settings {
     let identity = identity::Settings::new(base.clone(), Vault::new(&[7; Vault::KEY_BYTES]));
     let mail = MailSettings::new(base.clone(), "Souk".to_owned(), None, None);
     let provider = ProviderSettings::Sandbox { secret: identity.vault.derive("payments.sandbox") };
-    let payments =
-        payments::Settings { public_url: base.clone(), provider, payouts: PayoutDefaults::default() };
+    let payments = payments::Settings {
+        public_url: base.clone(),
+        provider,
+        payouts: PayoutDefaults::default(),
+        reconciliation_grace: payments::RECONCILIATION_GRACE,
+    };
     Settings {
         identity,
         payments,

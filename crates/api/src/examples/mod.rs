@@ -3,6 +3,7 @@
 mod finance;
 mod payouts;
 mod people;
+mod reconciliation;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -124,6 +125,7 @@ pub(crate) fn of(schema: &str) -> Option<Value> {
                 .or_else(|| webhooks::of(schema))
                 .or_else(|| of_lines(schema))
                 .or_else(|| payouts::of(schema))
+                .or_else(|| reconciliation::of(schema))
                 .or_else(|| finance::of(schema));
         }
     })

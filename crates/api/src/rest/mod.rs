@@ -20,6 +20,7 @@ mod payout_settings;
 mod payouts;
 mod product_admin;
 mod products;
+mod reconciliation;
 mod refunds;
 mod registration;
 mod second_step;
@@ -66,6 +67,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(orders::router())
         .merge(refunds::router())
         .merge(ledger::router())
+        .merge(reconciliation::router())
         .merge(payment_webhooks::router())
         .merge(v2::router())
         .merge(crate::realtime::router())

@@ -34,6 +34,7 @@ pub(crate) const OPERATIONS: [(Method, &str); 26] = [
     (Method::POST, "/api/v1/payouts/{id}/cancel"),
     (Method::POST, "/api/v1/payouts/{id}/retry"),
     (Method::POST, "/api/v1/adjustments"),
+    (Method::POST, "/api/v1/reconciliation/exceptions/{id}/resolve"),
     (Method::POST, "/api/v1/commission_rules"),
     (Method::POST, "/api/v1/commission_rules/preview"),
     (Method::PATCH, "/api/v1/commission_rules/{id}"),

@@ -5,6 +5,7 @@
 mod currencies;
 mod model;
 mod paying;
+mod reconciliation;
 mod refunds;
 mod scene;
 mod sequences;

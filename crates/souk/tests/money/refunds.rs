@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::scene::{at_provider, balance, fee, order, own, paid, payable, payment_of, shop, trigger};
 
-fn all() -> RefundRequest {
+pub(crate) fn all() -> RefundRequest {
     RefundRequest {
         lines: Vec::new(),
         amount: None,
@@ -24,7 +24,7 @@ fn all() -> RefundRequest {
     }
 }
 
-fn amount(amount: i64) -> RefundRequest {
+pub(crate) fn amount(amount: i64) -> RefundRequest {
     RefundRequest { amount: Some(Money::new(amount, Currency::GBP)), ..all() }
 }
 
@@ -32,7 +32,7 @@ fn key(text: &str) -> IdempotencyKey {
     IdempotencyKey::parse(text).unwrap()
 }
 
-async fn refund(
+pub(crate) async fn refund(
     test: &TestApp,
     mine: &(String, String),
     name: &str,

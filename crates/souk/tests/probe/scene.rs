@@ -72,6 +72,7 @@ impl Scene {
         scene.furnish(test, store).await;
         scene.receive(test).await;
         scene.pay_out(test, store).await;
+        scene.differ(test).await;
         scene
     }
 
@@ -89,6 +90,22 @@ impl Scene {
         self.names.insert("webhook_provider", "past".to_owned());
         self.names.insert("account_kind", "commission".to_owned());
         self.names.insert("webhook_event", "evt_1".to_owned());
+    }
+
+    /// A difference between the provider's books and the ledger that has settled.
+    async fn differ(&mut self, test: &TestApp) {
+        let id: uuid::Uuid = test.app.sources.id::<()>().uuid();
+        sqlx::query(
+            "INSERT INTO payments.reconciliation_exceptions (id, provider, kind, state, movement, seq, explanation, opened_at,
+                 ended_at, outcome)
+             VALUES ($1, 'past', 'missing_at_provider', 'settled', 'other', 1, 'Probed', $2, $2, 'Probed')",
+        )
+        .bind(id)
+        .bind(test.app.sources.now())
+        .execute(test.app.database.pool())
+        .await
+        .unwrap();
+        self.names.insert("exception", id.to_string());
     }
 
     /// A payout of the store that waits to be sent.
@@ -176,6 +193,7 @@ impl Scene {
             ("/categories/{id}", "category"),
             ("/commission_rules/{id}", "rule"),
             ("/payouts/{id}", "payout"),
+            ("/exceptions/{id}", "exception"),
             ("{payout_id}", "payout"),
             ("/passkeys/{id}", "passkey"),
             ("{product_id}", "product"),

@@ -317,6 +317,15 @@ fn marketplace() -> Vec<Route> {
             Platform(FinanceAdmin),
             |scene| json!({"store_id": scene.id("store"), "amount": {"amount": 5, "currency": "GBP"}, "reason": "Probed"}),
         ),
+        get("GET /api/v1/reconciliation", Platform(FinanceRead)),
+        get("GET /api/v1/reconciliation/exceptions", Platform(FinanceRead)),
+        get("GET /api/v1/reconciliation/exceptions/{id}", Platform(FinanceRead)),
+        get("POST /api/v1/reconciliation/run", Platform(FinanceAdmin)),
+        send(
+            "POST /api/v1/reconciliation/exceptions/{id}/resolve",
+            Platform(FinanceAdmin),
+            |_| json!({"reason": "Probed"}),
+        ),
         get("GET /api/v1/commission_rules", Platform(FinanceAdmin)),
         get("GET /api/v1/commission_rules/{id}", Platform(FinanceAdmin)),
         send(
