@@ -140,8 +140,9 @@ impl Stripe {
     ) -> Result<(), ProviderError> {
         let path = ["transfers", transfer.id.as_str(), "reversals"];
         let form = Form::new().metadata(wire::PAYOUT, asked.id);
-        let _: TransferReversal = self.client.post(&path, form, format!("reversal-{attempt}")).send().await?;
-        Ok(())
+        let call = self.client.post(&path, form, format!("reversal-{attempt}"));
+        let reversal: TransferReversal = call.send().await?;
+        if reversal.transfer.id() == transfer.id { Ok(()) } else { Err(ProviderError::Changed) }
     }
 }
 

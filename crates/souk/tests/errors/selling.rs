@@ -10,7 +10,7 @@ use crate::hostile::{assert_harmless, places, values_at};
 use crate::scene::{text, with};
 
 /// Every operation of selling that takes a body.
-pub(crate) const OPERATIONS: [(Method, &str); 26] = [
+pub(crate) const OPERATIONS: [(Method, &str); 27] = [
     (Method::POST, "/api/v1/stores"),
     (Method::PATCH, "/api/v1/stores/{id}"),
     (Method::POST, "/api/v1/stores/{id}/reject"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Person, TestApp};
 use time::Duration;
 
-use crate::refunds::{all, amount, refund};
+use crate::refunds::{amount, refund};
 use crate::scene::{
     VISA, at_provider, open_page, own, paid, path, pay, payment_of, sandbox, shop, trigger, unpaid,
 };
