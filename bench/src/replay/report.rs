@@ -38,12 +38,11 @@ pub(super) fn file(year: &Year, expected: &Expected) {
         whole(year.titles.len()),
         whole(year.wares.len()),
     );
-    let thousandths = expected.gross.unsigned_abs();
     let _ = writeln!(
         text,
-        "They come to {}.{:03} GBP, and to {} with prices in pennies: rounding makes {}0.{:03} GBP of difference.\n",
-        thousandths / 1_000,
-        thousandths % 1_000,
+        "They come to {}{} GBP, and to {} with prices in pennies: rounding makes {}0.{:03} GBP of difference.\n",
+        pounds(expected.gross / 10),
+        expected.gross % 10,
         pounds(expected.captured),
         if rounding < 0 { "-" } else { "" },
         rounding.unsigned_abs(),
