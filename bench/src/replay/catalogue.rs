@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::year::Year;
+use super::year::{Ware, Year};
 use crate::ids;
 use crate::stage::Stage;
 
@@ -65,9 +65,8 @@ pub(super) async fn wares(pool: &PgPool, year: &Year) -> anyhow::Result<()> {
     let (mut ids, mut products, mut positions) = (Vec::new(), Vec::new(), Vec::new());
     for (ware, number) in year.wares.iter().zip(0..) {
         let product = places[ware.code.as_str()];
-        let shown = format!("{}.{:03}", ware.price / 1_000, ware.price % 1_000);
         let of_product = &mut prices[product as usize];
-        of_product.push((ware.pence(), shown));
+        of_product.push((ware.pence(), ware.shown()));
         ids.push(ids::variant(number));
         products.push(ids::product(product));
         positions.push(i32::try_from(of_product.len())?);
@@ -78,8 +77,6 @@ pub(super) async fn wares(pool: &PgPool, year: &Year) -> anyhow::Result<()> {
         json!([{"name": "Price", "values": values}])
     });
     let least = prices.iter().map(|prices| prices.iter().map(|(pence, _)| *pence).min().unwrap_or_default());
-    let shown: Vec<String> =
-        year.wares.iter().map(|ware| format!("{}.{:03}", ware.price / 1_000, ware.price % 1_000)).collect();
     let mut tx = pool.begin().await?;
     sqlx::query(STORE_SQL).bind(STORE).execute(&mut *tx).await?;
     sqlx::query(PRODUCTS_SQL)
@@ -96,8 +93,8 @@ pub(super) async fn wares(pool: &PgPool, year: &Year) -> anyhow::Result<()> {
         .bind(products)
         .bind(positions)
         .bind(year.wares.iter().map(|ware| &ware.code).collect::<Vec<_>>())
-        .bind(shown)
-        .bind(year.wares.iter().map(super::year::Ware::pence).collect::<Vec<_>>())
+        .bind(year.wares.iter().map(Ware::shown).collect::<Vec<_>>())
+        .bind(year.wares.iter().map(Ware::pence).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
     sqlx::query(STOCK_SQL).bind(&ids).bind(UNITS).bind(STORE).execute(&mut *tx).await?;

@@ -115,9 +115,9 @@ pub(super) fn books(year: &Year, expected: &Expected, run: &Run) -> Vec<String> 
         }
     };
     let int = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let count: fn(i64) -> String = |number| {
-        let text = thousands(number_of(number.unsigned_abs()));
-        if number < 0 { format!("-{text}") } else { text }
+    let count: fn(i64) -> String = |count| {
+        let text = thousands(number(count.unsigned_abs()));
+        if count < 0 { format!("-{text}") } else { text }
     };
     compare("orders answered as paid", int(expected.invoices), int(run.orders.count), count);
     compare("orders paid", int(expected.invoices), books.orders, count);
@@ -155,10 +155,6 @@ pub(super) fn books(year: &Year, expected: &Expected, run: &Run) -> Vec<String> 
 
 fn whole(count: usize) -> String {
     thousands(number(u64::try_from(count).unwrap_or(u64::MAX)))
-}
-
-fn number_of(count: u64) -> f64 {
-    number(count)
 }
 
 #[cfg(test)]

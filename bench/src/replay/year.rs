@@ -18,6 +18,11 @@ impl Ware {
     pub(super) const fn pence(&self) -> i64 {
         pence(self.price)
     }
+
+    /// The price as it stands in the file, with all decimals: tells the variants of a product apart.
+    pub(super) fn shown(&self) -> String {
+        format!("{}.{:03}", self.price / 1_000, self.price % 1_000)
+    }
 }
 
 /// Pieces of a ware, by its place among the wares.
