@@ -13,6 +13,7 @@ mod load;
 mod metrics;
 mod prepare;
 mod processes;
+mod replay;
 mod stage;
 mod table;
 mod traffic;
@@ -38,6 +39,8 @@ enum Command {
     Journey(journey::Options),
     /// Purchases a second with many orders in the tables, beside those with none
     Growth(growth::Options),
+    /// A year of a real shop's invoices, bought and given back over the API, to the penny
+    Replay(replay::Options),
     /// A generator of checkouts, in a process of its own
     #[command(hide = true)]
     Load(load::Load),
@@ -71,6 +74,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Checkout(options) => return checkout::run(&options).await,
         Command::Journey(options) => return journey::run(&options).await,
         Command::Growth(options) => return growth::run(&options).await,
+        Command::Replay(options) => return replay::run(&options).await,
         Command::Shop(shop) => journey::shop(shop).await?,
         Command::Load(load) => load::generate(load).await?,
         Command::Floor(serve) => floor::serve(serve).await?,

@@ -15,6 +15,7 @@ use platform::postgres::{Cluster, Options};
 use rustix::process::{Pid, Signal};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use crate::http::Connection;
@@ -45,6 +46,14 @@ pub(crate) struct Place {
     /// Setting of `souk serve`, such as `database_connections=40`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+}
+
+impl Place {
+    /// The same with a setting of `souk serve` that the bench needs; one that was given wins.
+    pub(crate) fn with(&self, setting: &str) -> Self {
+        let settings = std::iter::once(setting.to_owned()).chain(self.settings.iter().cloned()).collect();
+        Self { settings, ..self.clone() }
+    }
 }
 
 /// A PostgreSQL for one run.
@@ -123,6 +132,22 @@ impl Stage {
     /// Runs `souk verify`, which prints what it finds; whether it is content.
     pub(crate) async fn verify(&self) -> anyhow::Result<bool> {
         Ok(self.souk()?.arg("verify").status().await?.success())
+    }
+
+    /// Runs `souk ledger verify`, which prints what it finds; whether it is content.
+    pub(crate) async fn verify_ledger(&self) -> anyhow::Result<bool> {
+        Ok(self.souk()?.args(["ledger", "verify"]).status().await?.success())
+    }
+
+    /// Runs a command of `souk` that reads this; what it printed.
+    pub(crate) async fn command(&self, arguments: &[&str], input: &str) -> anyhow::Result<String> {
+        let mut command = self.souk()?;
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().context("souk")?;
+        child.stdin.take().context("souk has no input")?.write_all(input.as_bytes()).await?;
+        let output = child.wait_with_output().await?;
+        anyhow::ensure!(output.status.success(), "souk {} ended with {}", arguments.join(" "), output.status);
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// `souk` on this database, with nothing of this environment and no file of settings.

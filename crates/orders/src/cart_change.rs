@@ -21,9 +21,6 @@ pub struct Added {
     pub replayed: bool,
 }
 
-/// Different variants in one cart.
-pub(crate) const MAX_LINES: usize = 200;
-
 pub(crate) async fn add(
     parts: &Parts,
     actor: &Actor,
@@ -178,8 +175,9 @@ impl Held {
         if let Some(currency) = self.row.currency().filter(|currency| *currency != price.currency) {
             return Err(Error::CurrencyMismatch { cart: currency, item: price.currency });
         }
-        if place.is_none() && self.lines.len() >= MAX_LINES {
-            return Err(Error::CartFull(MAX_LINES));
+        let most = parts.settings.most_cart_lines;
+        if place.is_none() && self.lines.len() >= most {
+            return Err(Error::CartFull(most));
         }
         let units = Quantity::try_from(units).map_err(|_| Error::TooManyUnits)?;
         let line = LineRow {

@@ -13,7 +13,7 @@ use serde_json::json;
 use time::Duration;
 
 use crate::cart::{self, Cart, CartRow, LineRow};
-use crate::cart_change::{MAX_LINES, changed, put};
+use crate::cart_change::{changed, put};
 use crate::error::price_changed;
 use crate::{CartId, Error, OrderId, Parts};
 
@@ -121,7 +121,7 @@ impl Plan {
             account => (guest, account),
         };
         let mut plan = Self { kept, gone, adopted, currency, puts: Vec::new(), dropped: Vec::new(), notes };
-        let mut places = Places::new(&there);
+        let mut places = Places::new(&there, parts.settings.most_cart_lines);
         for line in incoming {
             let mine = there.iter().find(|mine| mine.variant_id == line.variant_id);
             let available = stock.get(&line.variant_id).copied().unwrap_or(0);
@@ -191,21 +191,25 @@ fn left_out(line: &LineRow, code: &str, message: &str) -> Detail {
 }
 
 /// Where lines will stand in the cart.
-struct Places(HashMap<VariantId, usize>);
+struct Places {
+    places: HashMap<VariantId, usize>,
+    most: usize,
+}
 
 impl Places {
-    fn new(there: &[LineRow]) -> Self {
-        Self(there.iter().enumerate().map(|(place, line)| (line.variant_id, place)).collect())
+    fn new(there: &[LineRow], most: usize) -> Self {
+        let places = there.iter().enumerate().map(|(place, line)| (line.variant_id, place)).collect();
+        Self { places, most }
     }
 
     /// The place of this variant, a new one at the end if it has none and there is room.
     fn of(&mut self, variant: VariantId) -> Option<usize> {
-        let next = self.0.len();
-        if let Some(place) = self.0.get(&variant) {
+        let next = self.places.len();
+        if let Some(place) = self.places.get(&variant) {
             return Some(*place);
         }
-        if next < MAX_LINES {
-            self.0.insert(variant, next);
+        if next < self.most {
+            self.places.insert(variant, next);
             return Some(next);
         }
         None

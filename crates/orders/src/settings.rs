@@ -9,6 +9,8 @@ use crate::OrderId;
 pub struct Settings {
     /// How long a cart lives after its last change.
     pub cart_lifetime: Duration,
+    /// How many different variants a cart holds.
+    pub most_cart_lines: usize,
     /// How long an order that awaits payment holds its stock.
     pub payment_hold: Duration,
     /// After how long in one step an order is taken up by the recovery job.
@@ -32,6 +34,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cart_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            most_cart_lines: 200,
             payment_hold: Duration::from_secs(15 * 60),
             step_deadline: Duration::from_secs(10),
             duplicate_wait: Duration::from_secs(10),

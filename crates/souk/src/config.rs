@@ -31,6 +31,9 @@ use self::variables::Variables;
 use crate::app::{MailSettings, Settings};
 use crate::cli::{Flags, Serve};
 
+/// A change of a cart is answered with all of its lines.
+const MOST_CART_LINES: usize = 5_000;
+
 /// The settings. Each is a key of `souk.toml` and, in capitals behind `SOUK_`, a variable.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) cache_bytes: u64,
     /// How long a cart lives after its last change.
     pub(crate) cart_lifetime_seconds: u64,
+    /// How many different items a cart holds.
+    pub(crate) cart_lines: usize,
     /// How long an order that awaits payment holds its stock.
     pub(crate) payment_hold_seconds: u64,
     /// After how long in one step an order is taken up by recovery.
@@ -125,6 +130,7 @@ impl Config {
             log_filter: "info".to_owned(),
             cache_bytes: 64 * 1024 * 1024,
             cart_lifetime_seconds: orders.cart_lifetime.as_secs(),
+            cart_lines: orders.most_cart_lines,
             payment_hold_seconds: orders.payment_hold.as_secs(),
             step_deadline_seconds: orders.step_deadline.as_secs(),
             stripe_secret_key: None,
@@ -158,6 +164,7 @@ impl Config {
         };
         let orders = orders::Settings {
             cart_lifetime: Duration::from_secs(self.cart_lifetime_seconds),
+            most_cart_lines: self.cart_lines,
             payment_hold: Duration::from_secs(self.payment_hold_seconds),
             step_deadline: Duration::from_secs(self.step_deadline_seconds),
             order_url: Some(format!("{}?order=", self.public_url()?)),
@@ -215,6 +222,9 @@ impl Config {
             if !(1..=years).contains(&seconds) {
                 bail!("{key} is {seconds}; it has to be from 1 to {years}");
             }
+        }
+        if !(1..=MOST_CART_LINES).contains(&self.cart_lines) {
+            bail!("cart_lines is {}; it has to be from 1 to {MOST_CART_LINES}", self.cart_lines);
         }
         if !(6..=1_000).contains(&self.database_connections) {
             bail!("database_connections is {}; it has to be from 6 to 1000", self.database_connections);

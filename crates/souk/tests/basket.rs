@@ -331,6 +331,24 @@ async fn a_cart_is_full_some_time() {
     test.finish().await;
 }
 
+/// How many different things a cart holds is a setting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_is_as_large_as_it_is_set() {
+    let settings = orders::Settings { most_cart_lines: 1, ..orders::Settings::default() };
+    let test = TestApp::with(settings).await;
+    let [first, second] = [
+        test.product(NewProduct { slug: "one", ..NewProduct::default() }).await,
+        test.product(NewProduct { slug: "other", ..NewProduct::default() }).await,
+    ];
+    let token = test.basket(first, 1).await;
+    let headers = [("x-cart-token", token.as_str())];
+    let refused = test.post(ADD, &headers, &item(second, 1)).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (422, "orders/cart_full"));
+    assert!(refused.json["detail"].to_string().contains("at most 1 "), "{refused:?}");
+    assert_eq!(test.post(ADD, &headers, &item(first, 1)).await.status, 200);
+    test.finish().await;
+}
+
 /// Sent again with its key, an addition is made once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_addition_with_a_key_is_made_once() {
