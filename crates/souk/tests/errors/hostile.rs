@@ -91,7 +91,10 @@ pub(crate) fn values_at(place: usize) -> Vec<Vec<u8>> {
         return all;
     }
     let json = all.into_iter().filter(|value| serde_json::from_slice::<Value>(value).is_ok());
-    json.enumerate().filter(|(number, _)| (number + place).is_multiple_of(3)).map(|(_, value)| value).collect()
+    json.enumerate()
+        .filter(|(number, _)| (number + place).is_multiple_of(3))
+        .map(|(_, value)| value)
+        .collect()
 }
 
 /// Every place in a body: its objects and its leaves.
