@@ -50,6 +50,7 @@ pub(super) async fn apply(parts: &Parts, news: &Refund) -> Result<OrderRefund, E
     .await?;
     if news.state == RefundState::Failed {
         row::count(&mut tx, news.id, -1).await?;
+        sub_orders_follow(&mut tx, order, now).await?;
         if before.status != RefundState::Created {
             happened(&mut tx, order, OrderEventKind::RefundFailed, news.id, now).await?;
         }
@@ -63,8 +64,11 @@ pub(super) async fn apply(parts: &Parts, news: &Refund) -> Result<OrderRefund, E
 
 /// The money is on its way: the order says so, and the goods are in stock again if they are to be.
 async fn accepted(tx: &mut Tx, refund: &OrderRefund, now: OffsetDateTime) -> Result<(), Error> {
+    // Of those that were asked for another may be behind: the last one is it that makes the order a refunded one.
     let whole = sqlx::query_scalar!(
-        r#"SELECT refunded = total AS "whole!" FROM orders.orders WHERE id = $1"#,
+        r#"SELECT refunded = total AND NOT EXISTS (
+               SELECT FROM orders.refunds r WHERE r.order_id = o.id AND r.state = 'created') AS "whole!"
+           FROM orders.orders o WHERE id = $1"#,
         refund.order_id.uuid(),
     )
     .fetch_one(&mut **tx)
@@ -111,16 +115,7 @@ async fn happened(
     )
     .execute(&mut **tx)
     .await?;
-    sqlx::query!(
-        "UPDATE orders.sub_orders
-         SET state = CASE WHEN refunded = total AND total > 0 THEN 'refunded' WHEN state = 'refunded' THEN 'paid' ELSE state END,
-             updated_at = $2
-         WHERE order_id = $1",
-        order.uuid(),
-        now,
-    )
-    .execute(&mut **tx)
-    .await?;
+    sub_orders_follow(tx, order, now).await?;
     let entry = Entry {
         order_id: order,
         version: row.version + 1,
@@ -131,6 +126,21 @@ async fn happened(
     };
     journal::append(tx, std::slice::from_ref(&entry)).await?;
     tx.publish(&OrdersMoved { moves: vec![OrderMoved::of(&entry)] });
+    Ok(())
+}
+
+/// A store's part of an order is refunded when all of it is.
+async fn sub_orders_follow(tx: &mut Tx, order: OrderId, now: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE orders.sub_orders
+         SET state = CASE WHEN refunded = total AND total > 0 THEN 'refunded' WHEN state = 'refunded' THEN 'paid' ELSE state END,
+             updated_at = $2
+         WHERE order_id = $1",
+        order.uuid(),
+        now,
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

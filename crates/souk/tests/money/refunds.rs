@@ -120,6 +120,27 @@ async fn a_refund_may_be_quicker_than_the_books() {
     test.finish().await;
 }
 
+/// A refund that waits may be overtaken by the one that gives back the rest: both arrive, and then the order is refunded.
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_may_overtake_each_other() {
+    let test = TestApp::start().await;
+    let (store, pot) = shop(&test).await;
+    let basket = test.basket(pot, 3).await;
+    let bought = test.check_out(&basket, "buy", "tok_visa").await;
+    let mine = (basket, bought.json["id"].as_str().unwrap().to_owned());
+    let early = refund(&test, &mine, "early", amount(2000)).await.unwrap().refund;
+    assert_eq!(early.status, RefundState::Created);
+    test.run_jobs().await;
+    refund(&test, &mine, "rest", all()).await.unwrap();
+    test.run_jobs().await;
+    assert_eq!(order(&test, &mine).await["status"], "paid", "one of them is still to come");
+    test.clock.advance(Duration::minutes(1));
+    test.run_jobs().await;
+    assert_eq!(order(&test, &mine).await["status"], "refunded");
+    assert_eq!((payable(&test, store).await, at_provider(&test).await), (0, -fee(6000)));
+    test.finish().await;
+}
+
 /// Twenty people refund at the same time what is there for six: six succeed, and not a penny more goes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn never_more_than_was_paid() {
