@@ -26,15 +26,14 @@ pub(crate) fn proportional(amount: i64, sold: &[Share], before: &[Share]) -> Opt
 /// back already, by what they sold. On the latter the marketplace earned nothing any more.
 pub(crate) fn taken(amount: i64, sold: &[Share], before: &[Share]) -> Option<Vec<Share>> {
     let within = amount.min(i64::try_from(left(sold, before).iter().sum::<u64>()).ok()?);
-    let mut shares = proportional(within, sold, before)?;
+    let parts = proportional(within, sold, before)?;
     let weights: Vec<u64> = sold.iter().map(|share| share.amount.unsigned_abs()).collect();
     let more = split(amount - within, &weights);
-    for (sold, more) in sold.iter().zip(more).filter(|(_, more)| *more > 0) {
-        match shares.iter_mut().find(|share| share.store == sold.store) {
-            Some(share) => share.amount += more,
-            None => shares.push(Share { amount: more, ..Share::none(sold.store) }),
-        }
-    }
+    let shares = sold.iter().zip(more).map(|(sold, more)| {
+        let part = back(&parts, sold);
+        Share { amount: part.amount + more, ..part }
+    });
+    let shares: Vec<Share> = shares.filter(|share| share.amount > 0).collect();
     (shares.iter().map(|share| share.amount).sum::<i64>() == amount).then_some(shares)
 }
 
