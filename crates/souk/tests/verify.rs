@@ -64,11 +64,11 @@ async fn every_broken_invariant_is_found() {
         ("orders/stock_agrees", "UPDATE inventory.reservations SET state = 'released', expires_at = NULL WHERE state = 'held'"),
         ("orders/paid_has_payment", "DELETE FROM payments.payments WHERE state = 'succeeded'"),
         ("orders/paid_has_payment", "UPDATE payments.payments SET amount = amount - 1, captured = captured - 1 WHERE state = 'succeeded'"),
-        ("orders/sale_posted", "UPDATE orders.order_lines SET commission = 1"),
-        ("orders/sale_posted", "UPDATE orders.orders SET paid_at = NULL, payment_id = NULL, state = 'expired' WHERE state = 'paid'"),
+        ("orders/sale_posted", "UPDATE orders.order_lines SET commission = 1, commission_rule = gen_random_uuid()"),
+        ("orders/sale_posted", "UPDATE orders.orders SET state = 'rejected', paid_at = NULL WHERE state = 'paid'"),
         (
             "orders/sale_posted",
-            "ALTER TABLE payments.ledger_transactions DISABLE TRIGGER ALL;
+            "ALTER TABLE payments.ledger_transactions DISABLE TRIGGER USER;
              UPDATE payments.ledger_transactions SET reference = gen_random_uuid() WHERE kind = 'sale'",
         ),
         ("orders/lines_add_up", "UPDATE orders.orders SET total = total + 1"),

@@ -7,6 +7,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::exception::ExceptionState;
 use super::movement::{self, CORRECTION, Part, REVERSAL};
 use super::{ReconciliationException, ReconciliationExceptionId, exception, fetch};
 use crate::Error;
@@ -22,8 +23,11 @@ pub(super) async fn resolve(
     now: OffsetDateTime,
 ) -> Result<ReconciliationException, Error> {
     let mut tx = database.begin().await?;
-    let provider = exception::find(&mut *tx, id).await?.provider;
-    fetch::lock(&mut tx, &provider).await?;
+    let found = exception::find(&mut *tx, id).await?;
+    if found.state != ExceptionState::Open {
+        return Err(Error::ExceptionEnded(found.state));
+    }
+    fetch::lock(&mut tx, &found.provider).await?;
     let (kind, by): (_, Option<Uuid>) = match actor.principal().map(|who| who.subject) {
         Some(Subject::User(id)) => ("user", Some(id.uuid())),
         Some(Subject::ApiKey(id)) => ("api_key", Some(id.uuid())),
