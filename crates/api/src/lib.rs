@@ -39,7 +39,7 @@ use inventory::{Inventory, StockKeeping};
 use ipnet::IpNet;
 use orders::Orders;
 use payments::sandbox::Sandbox;
-use payments::{Commission, Inbox, Ledger, Payouts, Reconciliation};
+use payments::{Commission, Inbox, Ledger, PaymentMethods, Payouts, Reconciliation};
 use platform::limits::Limiter;
 use platform::{Changes, Sources};
 use tokio::net::TcpListener;
@@ -96,6 +96,8 @@ pub struct Modules {
     pub waiting_room: Arc<dyn WaitingRoom>,
     /// Carts and orders.
     pub orders: Arc<dyn Orders>,
+    /// What buyers keep to pay with.
+    pub payment_methods: Arc<dyn PaymentMethods>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
     /// Stores' money on its way to them.
@@ -136,6 +138,7 @@ pub struct Parts {
     pub(crate) stock_keeping: Arc<dyn StockKeeping>,
     pub(crate) waiting_room: Arc<dyn WaitingRoom>,
     pub(crate) orders: Arc<dyn Orders>,
+    pub(crate) payment_methods: Arc<dyn PaymentMethods>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) payouts: Arc<dyn Payouts>,
     pub(crate) reconciliation: Arc<dyn Reconciliation>,
@@ -159,6 +162,7 @@ impl Api {
             stock_keeping,
             waiting_room,
             orders,
+            payment_methods,
             ledger,
             payouts,
             reconciliation,
@@ -179,6 +183,7 @@ impl Api {
             stock_keeping,
             waiting_room,
             orders,
+            payment_methods,
             ledger,
             payouts,
             reconciliation,

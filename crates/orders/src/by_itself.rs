@@ -123,7 +123,7 @@ async fn begin(parts: &Parts, id: OrderId, payment: PaymentId) -> Result<bool, E
     let mut tx = parts.database.begin().await?;
     let begun = sqlx::query_scalar!(
         "UPDATE orders.orders
-         SET state = 'pending', version = version + 1, payment_token = NULL, payment_attempt = payment_attempt + 1,
+         SET state = 'pending', version = version + 1, payment_means = NULL, payment_attempt = payment_attempt + 1,
              payment_id = $2, deadline_at = $3, updated_at = $4, failure = NULL
          WHERE id = $1 AND state = 'awaiting_payment'
          RETURNING version",

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use identity::Actor;
-use payments::PaymentToken;
+use payments::PaymentMeans;
 use platform::{Email, fault};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep};
@@ -32,12 +32,12 @@ pub struct Checkout {
     /// Who is billed, if not the same.
     pub billing_address: Option<Address>,
     /// How it is paid. Without it the order awaits payment and holds its stock for a while.
-    pub token: Option<PaymentToken>,
+    pub means: Option<PaymentMeans>,
 }
 
 impl Checkout {
     fn fingerprint(&self) -> Vec<u8> {
-        let input = (&self.email, &self.shipping_address, &self.billing_address, &self.token);
+        let input = (&self.email, &self.shipping_address, &self.billing_address, &self.means);
         fingerprint("checkout", &input)
     }
 }
@@ -103,7 +103,7 @@ async fn place(
         cart,
         fingerprint,
         order: parts.sources.id(),
-        payment: checkout.token.is_some().then(|| parts.sources.id()),
+        payment: checkout.means.is_some().then(|| parts.sources.id()),
         checkout,
         permit: Mutex::new(Some(permit)),
     };

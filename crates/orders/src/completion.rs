@@ -8,7 +8,7 @@ use std::sync::Arc;
 use catalog::VariantId;
 use identity::UserId;
 use inventory::{BuyerKey, Limit, Line, ReservationId, Reserve};
-use payments::{Charge, Payment, PaymentId, PaymentState, PaymentToken};
+use payments::{Charge, Payment, PaymentId, PaymentMeans, PaymentState};
 use platform::{Quantity, fault};
 use time::OffsetDateTime;
 
@@ -20,9 +20,9 @@ pub(crate) struct Purchase {
     /// As it stands.
     pub(crate) order: Order,
     pub(crate) user: Option<UserId>,
-    /// The payment of the attempt that runs, and the token to be charged; the buyer pays elsewhere if there is none.
+    /// The payment of the attempt that runs, and what is charged; the buyer pays elsewhere if there is none.
     /// Without a payment the order will await one.
-    pub(crate) payment: Option<(PaymentId, Option<PaymentToken>)>,
+    pub(crate) payment: Option<(PaymentId, Option<PaymentMeans>)>,
     /// How many of a product one buyer may have, where there is a limit.
     pub(crate) limits: HashMap<VariantId, Limit>,
     /// Until when it holds its stock, if it awaited payment before.
@@ -68,10 +68,10 @@ async fn carry_on(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
         Err(inventory::Error::Released) => return after_release(parts, purchase).await,
         Err(error) => return Err(error.into()),
     }
-    let Some((payment, token)) = &purchase.payment else {
+    let Some((payment, means)) = &purchase.payment else {
         return Ok(End::awaits_payment(first_hold, None));
     };
-    let payment = match take_money(parts, purchase, *payment, token.as_ref()).await {
+    let payment = match take_money(parts, purchase, *payment, means.as_ref()).await {
         Ok(payment) => payment,
         Err(payments::Error::ProviderUnavailable) => return Ok(delayed(parts, Some(unanswered(purchase)))),
         Err(error) => return Err(error.into()),
@@ -89,7 +89,7 @@ async fn carry_on(parts: &Parts, purchase: &Purchase) -> Result<End, Error> {
             Ok(End::awaits_payment(until, None))
         }
         PaymentState::Declined(_) | PaymentState::Voided => {
-            let failure = Failure::unpaid(payment.state);
+            let failure = Failure::unpaid(payment.state, means.as_ref());
             match purchase.hold_expires_at {
                 Some(until) if until > now => {
                     parts.inventory.extend(reservation, Some(until)).await?;
@@ -116,19 +116,19 @@ fn unanswered(purchase: &Purchase) -> Failure {
     Failure::unanswered(purchase.order.id)
 }
 
-/// Charges the token, or asks how the payment stands that the buyer makes elsewhere.
+/// Charges the means of payment, or asks how the payment stands that the buyer makes elsewhere.
 async fn take_money(
     parts: &Parts,
     purchase: &Purchase,
     id: PaymentId,
-    token: Option<&PaymentToken>,
+    means: Option<&PaymentMeans>,
 ) -> Result<Payment, payments::Error> {
-    match token {
-        Some(token) => {
+    match means {
+        Some(means) => {
             let Order { id: order, total, .. } = &purchase.order;
             let (order, amount) = (order.uuid(), *total);
             let return_url = parts.settings.return_url(purchase.order.id);
-            let charge = Charge { id, order, amount, token, return_url: return_url.as_deref() };
+            let charge = Charge { id, order, amount, means, return_url: return_url.as_deref() };
             parts.payments.charge(charge).await
         }
         None => parts.payments.look(id).await,
@@ -181,7 +181,8 @@ async fn after_release(parts: &Parts, purchase: &Purchase) -> Result<End, Error>
     };
     match payment.map(|payment| payment.state) {
         Some(state @ (PaymentState::Declined(_) | PaymentState::Voided)) => {
-            Ok(End::given_up(OrderEventKind::Rejected, Failure::unpaid(state)))
+            let means = purchase.payment.as_ref().and_then(|(_, means)| means.as_ref());
+            Ok(End::given_up(OrderEventKind::Rejected, Failure::unpaid(state, means)))
         }
         // They paid on a page or after a challenge, and too late: the stock is gone.
         Some(PaymentState::Succeeded) if let Some((id, None)) = &purchase.payment => {

@@ -1,7 +1,7 @@
 use catalog::VariantId;
 use identity::Denied;
 use inventory::{Excess, Shortage};
-use payments::{DeclineCode, PaymentState};
+use payments::{DeclineCode, PaymentMeans, PaymentState};
 use platform::page::BadCursor;
 use platform::{Code, Currency, Detail, Money, Quantity, ServiceError};
 use serde::{Deserialize, Serialize};
@@ -156,19 +156,20 @@ impl Failure {
         }
     }
 
-    pub(crate) fn declined(code: DeclineCode) -> Self {
+    fn declined(code: DeclineCode, means: Option<&PaymentMeans>) -> Self {
+        let field = means.map_or("payment", PaymentMeans::field);
         Self {
             code: Code::PaymentRequired,
             reason: code.reason().to_owned(),
             message: code.message().to_owned(),
-            details: vec![Detail::new("payment.token", code.as_str(), code.message())],
+            details: vec![Detail::new(field, code.as_str(), code.message())],
         }
     }
 
     /// Why a payment that ended otherwise came to nothing.
-    pub(crate) fn unpaid(state: PaymentState) -> Self {
+    pub(crate) fn unpaid(state: PaymentState, means: Option<&PaymentMeans>) -> Self {
         match state {
-            PaymentState::Declined(code) => Self::declined(code),
+            PaymentState::Declined(code) => Self::declined(code, means),
             _ => Self {
                 code: Code::PaymentRequired,
                 reason: "payments/voided".to_owned(),
@@ -335,6 +336,9 @@ impl ServiceError for Error {
             }
             Self::Payments(error @ (payments::Error::UnknownToken | payments::Error::CardNumber)) => {
                 vec![Detail::new("payment.token", "invalid", error.to_string())]
+            }
+            Self::Payments(error @ payments::Error::UnknownMethod) => {
+                vec![Detail::new("payment.payment_method_id", "unknown", error.to_string())]
             }
             _ => Vec::new(),
         }

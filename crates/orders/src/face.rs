@@ -81,7 +81,7 @@ pub trait Orders: Send + Sync + 'static {
         actor: &Actor,
         order: OrderId,
         key: IdempotencyKey,
-        token: payments::PaymentToken,
+        means: payments::PaymentMeans,
     ) -> Result<Answer, Error>;
 
     /// Opens a page at the provider on which an order that awaits payment is paid, or gives the one that is open.

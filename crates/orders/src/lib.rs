@@ -220,9 +220,9 @@ impl Orders for Service {
         actor: &Actor,
         order: OrderId,
         key: IdempotencyKey,
-        token: payments::PaymentToken,
+        means: payments::PaymentMeans,
     ) -> Result<Answer, Error> {
-        pay::pay(self, actor, order, key, token).await
+        pay::pay(self, actor, order, key, means).await
     }
 
     async fn open_payment_page(

@@ -1,7 +1,7 @@
 //! Paying an order that awaits payment.
 
 use identity::Actor;
-use payments::{Payment, PaymentToken};
+use payments::{Payment, PaymentMeans};
 use platform::fault;
 use tokio::sync::oneshot;
 
@@ -18,18 +18,20 @@ pub(crate) async fn pay(
     actor: &Actor,
     id: OrderId,
     key: IdempotencyKey,
-    token: PaymentToken,
+    means: PaymentMeans,
 ) -> Result<Answer, Error> {
     let parts = &service.parts;
     authorize(parts, actor, id).await?;
-    let print = fingerprint("pay", &token);
+    let print = fingerprint("pay", &means);
     match idempotency::look(&parts.database, id.uuid(), &key, &print).await? {
         Known::Free => {}
         Known::Order(order, version) => return wait_for_rest(service, order, version).await,
         Known::Done => return Err(Error::KeyReused),
     }
-    parts.payments.check(&token)?;
-    if !begin(service, id, &key, &print, &token).await? {
+    for usable in parts.payments.check(&[(&means, actor.user_id())]).await? {
+        usable?;
+    }
+    if !begin(service, id, &key, &print, &means).await? {
         // A duplicate that ran at the same time has begun.
         return match idempotency::look(&parts.database, id.uuid(), &key, &print).await? {
             Known::Order(order, version) => wait_for_rest(service, order, version).await,
@@ -57,19 +59,19 @@ async fn begin(
     id: OrderId,
     key: &IdempotencyKey,
     print: &[u8],
-    token: &PaymentToken,
+    means: &PaymentMeans,
 ) -> Result<bool, Error> {
     let parts = &service.parts;
     let (now, payment) = (parts.sources.now(), parts.sources.id::<Payment>());
     let mut tx = parts.database.begin().await?;
     let begun = sqlx::query_scalar!(
         "UPDATE orders.orders
-         SET state = 'pending', version = version + 1, payment_token = $2, payment_attempt = payment_attempt + 1,
+         SET state = 'pending', version = version + 1, payment_means = $2, payment_attempt = payment_attempt + 1,
              payment_id = $3, deadline_at = $4, updated_at = $5, failure = NULL
          WHERE id = $1 AND state = 'awaiting_payment' AND hold_expires_at > $5
          RETURNING version",
         id.uuid(),
-        token.as_str(),
+        serde_json::to_value(means).map_err(|error| sqlx::Error::Encode(error.into()))?,
         payment.uuid(),
         now + parts.settings.step_deadline,
         now,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::VariantId;
 use identity::UserId;
 use inventory::{Limit, ReservationId, ReservationState};
-use payments::{PaymentId, PaymentToken};
+use payments::{PaymentId, PaymentMeans};
 use platform::fault;
 use platform::id::uuids;
 use time::OffsetDateTime;
@@ -78,8 +78,8 @@ async fn purchases(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Purchase>, Erro
     }
     let mut connection = parts.database.pool().acquire().await?;
     let rows = sqlx::query!(
-        r#"SELECT id AS "id: OrderId", user_id AS "user_id: UserId", payment_id AS "payment_id: PaymentId", payment_token,
-                  hold_expires_at
+        r#"SELECT id AS "id: OrderId", user_id AS "user_id: UserId", payment_id AS "payment_id: PaymentId", 
+                  payment_means AS "payment_means: sqlx::types::Json<PaymentMeans>", hold_expires_at
            FROM orders.orders WHERE id = ANY($1) AND deadline_at IS NOT NULL AND source = 'checkout'"#,
         &uuids(ids),
     )
@@ -109,9 +109,7 @@ async fn purchases(parts: &Parts, ids: &[OrderId]) -> Result<Vec<Purchase>, Erro
                 .filter_map(|line| limits.get(&line.variant_id).map(|limit| (line.variant_id, *limit)));
             Some(Purchase {
                 user: row.user_id,
-                payment: row
-                    .payment_id
-                    .map(|id| (id, row.payment_token.as_deref().map(PaymentToken::presented))),
+                payment: row.payment_id.map(|id| (id, row.payment_means.map(|means| means.0))),
                 limits: limits.collect(),
                 hold_expires_at: row.hold_expires_at,
                 order,

@@ -153,7 +153,7 @@ async fn write(tx: &mut Tx, items: &[&Settling]) -> Result<HashSet<(OrderId, i32
            ), moved AS (
                UPDATE orders.orders o
                SET state = s.state, version = s.version, failure = s.failure::jsonb, updated_at = s.at, deadline_at = s.deadline,
-                   payment_token = CASE WHEN s.deadline IS NOT NULL THEN o.payment_token END, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
+                   payment_means = CASE WHEN s.deadline IS NOT NULL THEN o.payment_means END, hold_expires_at = coalesce(s.hold, o.hold_expires_at),
                    paid_at = CASE WHEN s.state = 'paid' THEN s.at ELSE o.paid_at END
                FROM wanted s WHERE o.id = ANY($1) AND o.id = s.id AND o.version = s.version - 1
                RETURNING o.id, o.version

@@ -9,7 +9,7 @@ use orders::OrderEventKind::{
     PaymentDelayed, PaymentStarted, Placed, RefundFailed, Refunded, Rejected,
 };
 use orders::{Answer, CartId, Checkout, Error, IdempotencyKey, MOVES, OrderEventKind, OrderId, OrderState};
-use payments::PaymentToken;
+use payments::{PaymentMeans, PaymentToken};
 use testkit::{NewProduct, TestApp, address};
 use time::Duration;
 
@@ -112,14 +112,17 @@ impl Buyer {
             email: "ada@example.com".parse().unwrap(),
             shipping_address: address(),
             billing_address: None,
-            token: token.map(PaymentToken::presented),
+            means: token.map(|token| PaymentMeans::token(PaymentToken::presented(token))),
         };
         test.app.orders.checkout(&self.actor, checkout).await
     }
 
     async fn pay(&self, test: &TestApp, order: OrderId, key: &str, token: &str) -> Result<Answer, Error> {
         let key = IdempotencyKey::parse(key).unwrap();
-        test.app.orders.pay(&self.actor, order, key, PaymentToken::presented(token)).await
+        test.app
+            .orders
+            .pay(&self.actor, order, key, PaymentMeans::token(PaymentToken::presented(token)))
+            .await
     }
 
     async fn journal(&self, test: &TestApp, order: OrderId) -> Vec<OrderEventKind> {

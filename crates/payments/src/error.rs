@@ -9,6 +9,12 @@ pub enum Error {
     /// The provider does not know the token.
     #[error("the provider does not know this token")]
     UnknownToken,
+    /// The payer keeps no such means of payment.
+    #[error("you keep no such means of payment")]
+    UnknownMethod,
+    /// There is no such means of payment to be removed.
+    #[error("there is no such means of payment")]
+    MethodNotFound,
     /// Somebody sent a card number. It is neither kept nor logged.
     #[error("this looks like a card number; Souk takes tokens only")]
     CardNumber,
@@ -126,6 +132,7 @@ impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
             Self::UnknownToken
+            | Self::UnknownMethod
             | Self::CardNumber
             | Self::BadNotice
             | Self::KeyReused
@@ -135,9 +142,11 @@ impl ServiceError for Error {
             Self::PayoutsBusy => Code::Unavailable,
             Self::Unprintable(_) => Code::Internal,
             Self::BadSignature => Code::Unauthenticated,
-            Self::NotFound | Self::CommissionRuleNotFound | Self::UnknownProvider | Self::WebhookNotFound => {
-                Code::NotFound
-            }
+            Self::NotFound
+            | Self::MethodNotFound
+            | Self::CommissionRuleNotFound
+            | Self::UnknownProvider
+            | Self::WebhookNotFound => Code::NotFound,
             Self::WebhookGone => Code::Gone,
             Self::AmountChanged
             | Self::ProviderRefused { .. }
@@ -161,6 +170,8 @@ impl ServiceError for Error {
     fn reason(&self) -> &str {
         match self {
             Self::UnknownToken => "payments/unknown_token",
+            Self::UnknownMethod => "payments/unknown_payment_method",
+            Self::MethodNotFound => "payments/payment_method_not_found",
             Self::CardNumber => "payments/card_number_refused",
             Self::AmountChanged => "payments/amount_changed",
             Self::ProviderUnavailable => "payments/provider_unavailable",
@@ -218,6 +229,8 @@ pub enum DeclineCode {
     IncorrectCvc,
     /// The provider failed on the way.
     ProcessingError,
+    /// The provider does not know the means of payment, or not any more.
+    PaymentMethodNotAvailable,
 }
 
 impl DeclineCode {
@@ -229,6 +242,7 @@ impl DeclineCode {
             Self::ExpiredCard => "expired_card",
             Self::IncorrectCvc => "incorrect_cvc",
             Self::ProcessingError => "processing_error",
+            Self::PaymentMethodNotAvailable => "payment_method_not_available",
         }
     }
 
@@ -240,6 +254,7 @@ impl DeclineCode {
             Self::ExpiredCard => "payments/expired_card",
             Self::IncorrectCvc => "payments/incorrect_cvc",
             Self::ProcessingError => "payments/processing_error",
+            Self::PaymentMethodNotAvailable => "payments/payment_method_not_available",
         }
     }
 
@@ -251,6 +266,9 @@ impl DeclineCode {
             Self::ExpiredCard => "the card has expired; try another one",
             Self::IncorrectCvc => "the card's security code is wrong",
             Self::ProcessingError => "the card could not be processed; try again in a moment",
+            Self::PaymentMethodNotAvailable => {
+                "this means of payment can not be used any more; take another one"
+            }
         }
     }
 
@@ -260,6 +278,7 @@ impl DeclineCode {
             "expired_card" => Self::ExpiredCard,
             "incorrect_cvc" => Self::IncorrectCvc,
             "processing_error" => Self::ProcessingError,
+            "payment_method_not_available" => Self::PaymentMethodNotAvailable,
             _ => Self::CardDeclined,
         }
     }

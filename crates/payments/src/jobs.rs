@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use identity::Actor;
+use identity::events::UserDeleted;
+use platform::outbox::{Delivery, Event, Handler};
 use platform::schedule::Recurring;
 
 use crate::{Payments, Payouts, Reconciliation};
@@ -25,6 +27,25 @@ impl Recurring for CarryOn {
     }
     async fn round(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
         Ok(self.0.carry_on().await?)
+    }
+}
+
+/// Removes what was kept to pay with by those whose account is gone.
+pub struct ForgetMethods(pub Arc<dyn Payments>);
+
+#[async_trait]
+impl Handler for ForgetMethods {
+    fn topics(&self) -> &'static [&'static str] {
+        &[UserDeleted::TOPIC]
+    }
+
+    async fn handle(&self, deliveries: &[&Delivery]) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        for delivery in deliveries {
+            if let Some(gone) = delivery.read::<UserDeleted>()? {
+                self.0.forget_methods(gone.user_id).await?;
+            }
+        }
+        Ok(())
     }
 }
 

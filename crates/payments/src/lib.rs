@@ -11,6 +11,7 @@ pub mod events;
 mod inbox;
 pub mod jobs;
 mod ledger;
+mod method;
 mod news;
 mod payment;
 mod payout;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use identity::UserId;
 use platform::batch::{self, Batch};
 use platform::{Database, Id, Sources, Violation};
 use uuid::Uuid;
@@ -52,6 +54,7 @@ pub use ledger::{
     Account, AccountKind, Balance, Ledger, LedgerHead, POSTING_RULES, PostingRule, Rule, Selection,
     StatementLine,
 };
+pub use method::{PaymentMeans, PaymentMethod, PaymentMethods};
 pub use payment::{Charge, PageRequest, Payment, PaymentState};
 pub use payout::{
     ItemisedPayout, Payout, PayoutAccount, PayoutDefaults, PayoutItem, PayoutMark, PayoutOrigin, PayoutRun,
@@ -74,6 +77,8 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The id of a payment: whoever wants the money picks it, and asking again with the same id is safe.
 pub type PaymentId = Id<Payment>;
+/// The id of a [`PaymentMethod`].
+pub type PaymentMethodId = Id<PaymentMethod>;
 /// The id of a [`Refund`]: whoever gives money back picks it, and asking again with the same id is safe.
 pub type RefundId = Id<Refund>;
 /// The id of a [`Dispute`].
@@ -89,8 +94,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// What others may ask of payments.
 #[async_trait]
 pub trait Payments: Send + Sync + 'static {
-    /// Checks that a token is one the provider knows how to charge, before anything is done with it.
-    fn check(&self, token: &PaymentToken) -> Result<(), Error>;
+    /// Says of each whether it may be charged, before anything is done with it: a token has its form, and what is kept is
+    /// kept for whoever pays.
+    async fn check(
+        &self,
+        wanted: &[(&PaymentMeans, Option<UserId>)],
+    ) -> Result<Vec<Result<(), Error>>, Error>;
+
+    /// Removes all that somebody kept whose account is gone.
+    async fn forget_methods(&self, owner: UserId) -> Result<(), Error>;
 
     /// The commission rules that count, from memory: whoever prices an order asks the book what is taken of its lines.
     async fn commission_book(&self) -> Result<Arc<CommissionBook>, Error>;
@@ -150,6 +162,8 @@ pub trait Payments: Send + Sync + 'static {
 pub struct Faces {
     /// What orders asks.
     pub payments: Arc<dyn Payments>,
+    /// What buyers keep to pay with.
+    pub methods: Arc<dyn PaymentMethods>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
     /// What the marketplace takes of sales.
@@ -202,9 +216,10 @@ pub fn service(
         providers: vec![Arc::clone(&provider)],
         grace,
     });
+    let methods = Arc::new(method::Wallet { database: database.clone(), sources: sources.clone() });
     let payments = Arc::new(Service { database, sources, provider, charges, rules, defaults });
     let sandbox = company.map(|company| company as Arc<dyn Sandbox>);
-    Ok(Faces { payments, ledger, commission, payouts, reconciliation, inbox, sandbox })
+    Ok(Faces { payments, methods, ledger, commission, payouts, reconciliation, inbox, sandbox })
 }
 
 struct Service {
@@ -220,8 +235,15 @@ struct Service {
 
 #[async_trait]
 impl Payments for Service {
-    fn check(&self, token: &PaymentToken) -> Result<(), Error> {
-        self.provider.check(token)
+    async fn check(
+        &self,
+        wanted: &[(&PaymentMeans, Option<UserId>)],
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        Ok(method::check(&self.database, &*self.provider, wanted).await?)
+    }
+
+    async fn forget_methods(&self, owner: UserId) -> Result<(), Error> {
+        Ok(method::remove_all(&self.database, owner, self.sources.now()).await?)
     }
 
     async fn commission_book(&self) -> Result<Arc<CommissionBook>, Error> {
@@ -229,13 +251,14 @@ impl Payments for Service {
     }
 
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, Error> {
-        let Charge { id, order, amount, token, return_url } = charge;
+        let Charge { id, order, amount, means, return_url } = charge;
+        let (token, keep_for) = method::resolve(&self.database, means).await?;
         let asked = Asked {
             id,
             order,
             amount,
-            token: token.clone(),
-            keep: false,
+            token,
+            keep_for,
             return_url: return_url.map(str::to_owned),
             at: self.sources.now(),
         };
@@ -295,9 +318,11 @@ impl Payments for Service {
         let refunds = refund::carry_on_due(&self.database, provider, now).await?;
         let silent_since = now - SILENCE;
         let asked = payment::ask_about_silent(&self.database, provider, silent_since, now).await?;
-        let fees = payment::ask_about_fees(&self.database, provider, silent_since, now).await?;
+        let told = payment::ask_about_untold(&self.database, provider, silent_since, now).await?;
         let given_up = payment::give_up_unopened(&self.database, now).await?;
-        Ok(refunds + asked + fees + given_up)
+        let forgotten = method::forget_due(&self.database, provider, now).await?;
+        let deleted = method::clean_up(&self.database, now).await?;
+        Ok(refunds + asked + told + given_up + forgotten + deleted)
     }
 
     async fn verify(&self) -> Result<Vec<Violation>, Error> {

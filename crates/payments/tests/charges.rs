@@ -1,19 +1,25 @@
 //! What a charge promises.
 
-use payments::{Charge, DeclineCode, Error, Payment, PaymentId, PaymentState, PaymentToken, Payments};
+use payments::{
+    Charge, DeclineCode, Error, Payment, PaymentId, PaymentMeans, PaymentState, PaymentToken, Payments,
+};
 use platform::{Currency, Money};
 use testkit::TestApp;
 use tokio::task::JoinSet;
 
 const PRICE: Money = Money::new(1999, Currency::GBP);
 
-fn token(text: &str) -> PaymentToken {
-    PaymentToken::presented(text)
+fn token(text: &str) -> PaymentMeans {
+    PaymentMeans::token(PaymentToken::presented(text))
 }
 
 async fn charge(payments: &dyn Payments, id: PaymentId, amount: Money, text: &str) -> Result<Payment, Error> {
     let order = id.uuid();
-    payments.charge(Charge { id, order, amount, token: &token(text), return_url: None }).await
+    payments.charge(Charge { id, order, amount, means: &token(text), return_url: None }).await
+}
+
+async fn check(test: &TestApp, text: &str) -> Result<(), Error> {
+    test.app.payments.check(&[(&token(text), None)]).await.expect("the database answers").remove(0)
 }
 
 /// However often, and however concurrently, a payment is asked for, the provider charges once.
@@ -62,11 +68,11 @@ async fn declines_stay() {
 async fn refuses_card_numbers_and_unknown_tokens() {
     let test = TestApp::start().await;
     for number in ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005"] {
-        assert!(matches!(test.app.payments.check(&token(number)), Err(Error::CardNumber)), "{number}");
+        assert!(matches!(check(&test, number).await, Err(Error::CardNumber)), "{number}");
         assert!(!format!("{:?}", token(number)).contains('4'), "a token is never logged");
     }
     for unknown in ["", "tok_", "tok_VISA", "pm_card_visa"] {
-        assert!(matches!(test.app.payments.check(&token(unknown)), Err(Error::UnknownToken)), "{unknown}");
+        assert!(matches!(check(&test, unknown).await, Err(Error::UnknownToken)), "{unknown}");
     }
     test.finish().await;
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use identity::{Actor, StoreId};
-use payments::{Account, AccountKind, Charge, LedgerHead, PaymentId, PaymentToken, Sale, Selection, Share};
+use payments::{
+    Account, AccountKind, Charge, LedgerHead, PaymentId, PaymentMeans, PaymentToken, Sale, Selection, Share,
+};
 use platform::{Currency, CursorRequest, Money};
 use testkit::TestApp;
 use tokio::task::JoinSet;
@@ -12,8 +14,8 @@ use uuid::Uuid;
 async fn sale(test: &TestApp, currency: Currency, stores: &[(StoreId, i64)]) -> Sale {
     let (id, order): (PaymentId, Uuid) = (test.app.sources.id(), test.app.sources.id::<Sale>().uuid());
     let amount = Money::new(stores.iter().map(|(_, amount)| amount).sum(), currency);
-    let token = &PaymentToken::presented("tok_visa");
-    test.app.payments.charge(Charge { id, order, amount, token, return_url: None }).await.unwrap();
+    let means = &PaymentMeans::token(PaymentToken::presented("tok_visa"));
+    test.app.payments.charge(Charge { id, order, amount, means, return_url: None }).await.unwrap();
     let share = |(store, amount): &(StoreId, i64)| Share {
         store: *store,
         amount: *amount,

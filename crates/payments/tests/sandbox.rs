@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::hmac;
 use identity::Actor;
 use payments::sandbox::{Chaos, Error, Sandbox, Target, Trigger};
-use payments::{Charge, PaymentId, PaymentToken, Payments, ProviderSettings, Settings};
+use payments::{Charge, PaymentId, PaymentMeans, PaymentToken, Payments, ProviderSettings, Settings};
 use platform::{Currency, Money};
 use serde_json::Value;
 use testkit::TestApp;
@@ -124,8 +124,8 @@ impl Bench {
 
     async fn charge(&self, token: &str) -> PaymentId {
         let id: PaymentId = self.test.app.sources.id();
-        let token = PaymentToken::presented(token);
-        let charge = Charge { id, order: id.uuid(), amount: PRICE, token: &token, return_url: None };
+        let means = PaymentMeans::token(PaymentToken::presented(token));
+        let charge = Charge { id, order: id.uuid(), amount: PRICE, means: &means, return_url: None };
         self.payments.charge(charge).await.unwrap();
         id
     }

@@ -8,7 +8,7 @@ use inventory::{Inventory, StockKeeping};
 use notifications::Mails;
 use orders::Orders;
 use payments::sandbox::{self, Sandbox};
-use payments::{Commission, Inbox, Ledger, Payments, Payouts, Reconciliation};
+use payments::{Commission, Inbox, Ledger, PaymentMethods, Payments, Payouts, Reconciliation};
 use platform::outbox::{Dispatcher, Handler};
 use platform::schedule::Recurring;
 use platform::{Database, Sources};
@@ -65,6 +65,8 @@ pub struct App {
     pub waiting_room: Arc<dyn WaitingRoom>,
     /// Money from buyers.
     pub payments: Arc<dyn Payments>,
+    /// What buyers keep to pay with.
+    pub payment_methods: Arc<dyn PaymentMethods>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
     /// Stores' money on its way to them.
@@ -101,8 +103,16 @@ impl App {
             inventory::service(database.clone(), sources.clone(), Arc::clone(&catalog));
         let waiting_room =
             waiting_room::service(database.clone(), sources.clone(), Arc::clone(&catalog), &waiting);
-        let payments::Faces { payments, ledger, commission, payouts, reconciliation, inbox, sandbox } =
-            payments::service(database.clone(), sources.clone(), settings.payments)?;
+        let payments::Faces {
+            payments,
+            methods,
+            ledger,
+            commission,
+            payouts,
+            reconciliation,
+            inbox,
+            sandbox,
+        } = payments::service(database.clone(), sources.clone(), settings.payments)?;
         let orders = orders::service(
             database.clone(),
             sources.clone(),
@@ -122,6 +132,7 @@ impl App {
             stock_keeping,
             waiting_room,
             payments,
+            payment_methods: methods,
             ledger,
             payouts,
             reconciliation,
@@ -142,6 +153,7 @@ impl App {
             stock_keeping: Arc::clone(&self.stock_keeping),
             waiting_room: Arc::clone(&self.waiting_room),
             orders: Arc::clone(&self.orders),
+            payment_methods: Arc::clone(&self.payment_methods),
             ledger: Arc::clone(&self.ledger),
             payouts: Arc::clone(&self.payouts),
             reconciliation: Arc::clone(&self.reconciliation),
@@ -160,6 +172,7 @@ impl App {
             Arc::new(inventory::jobs::TellCatalog(Arc::clone(&self.catalog))),
             Arc::new(identity::jobs::PrepareMails(self.identity.clone())),
             Arc::new(orders::jobs::ForgetBuyers(Arc::clone(&self.orders))),
+            Arc::new(payments::jobs::ForgetMethods(Arc::clone(&self.payments))),
             Arc::new(orders::jobs::ExpireUnpaid(Arc::clone(&self.orders))),
             Arc::new(orders::jobs::SettleStock(Arc::clone(&self.inventory))),
             Arc::new(orders::jobs::SettleMoney(Arc::clone(&self.orders))),

@@ -355,6 +355,7 @@ async fn takes_data_along_and_leaves() {
     assert_eq!(export.json["addresses"][0]["address"]["city"], "London");
     assert_eq!(export.json["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(export.json["activity"][0]["action"], "session.opened");
+    assert_eq!(export.json["payment_methods"], json!([]));
     assert_eq!(export.json["orders"], json!([]));
 
     let leave = |password: &'static str| {

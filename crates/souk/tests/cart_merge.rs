@@ -286,7 +286,7 @@ fn checkout(cart_id: CartId) -> orders::Checkout {
         email: "ada@example.com".parse().unwrap(),
         shipping_address: testkit::address(),
         billing_address: None,
-        token: Some(payments::PaymentToken::presented("tok_visa")),
+        means: Some(payments::PaymentMeans::token(payments::PaymentToken::presented("tok_visa"))),
     }
 }
 
@@ -299,7 +299,7 @@ async fn a_cart_that_comes_back_does_not_push_out_the_new_one() {
     let ada = sign_in(&test, "ada@example.com").await;
     let first = put(&test, &ada, teapot, 2).await.id;
     let answer =
-        test.app.orders.checkout(&ada, orders::Checkout { token: None, ..checkout(first) }).await.unwrap();
+        test.app.orders.checkout(&ada, orders::Checkout { means: None, ..checkout(first) }).await.unwrap();
     let second = put(&test, &ada, teapot, 1).await.id;
     assert_ne!(first, second);
     test.clock.advance(time::Duration::minutes(2));

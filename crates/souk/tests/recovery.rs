@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use catalog::VariantId;
-use identity::Actor;
+use identity::{Actor, UserId};
 use inventory::{Adjustment, Inventory, ReservationId, ReservationState, Reserve, Returned};
 use orders::jobs::SettleStock;
 use orders::{Checkout, Error, IdempotencyKey, Orders};
 use payments::{
-    Charge, CommissionBook, PageRequest, Payment, PaymentId, PaymentToken, Payments, Refund, RefundId,
-    Refunding, Sale, Share,
+    Charge, CommissionBook, PageRequest, Payment, PaymentId, PaymentMeans, PaymentToken, Payments, Refund,
+    RefundId, Refunding, Sale, Share,
 };
 use platform::Violation;
 use platform::outbox::{self, Dispatcher};
@@ -109,8 +109,14 @@ impl Inventory for FailingInventory {
 
 #[async_trait]
 impl Payments for FailingPayments {
-    fn check(&self, token: &PaymentToken) -> Result<(), payments::Error> {
-        self.0.check(token)
+    async fn check(
+        &self,
+        wanted: &[(&PaymentMeans, Option<UserId>)],
+    ) -> Result<Vec<Result<(), payments::Error>>, payments::Error> {
+        self.0.check(wanted).await
+    }
+    async fn forget_methods(&self, owner: UserId) -> Result<(), payments::Error> {
+        self.0.forget_methods(owner).await
     }
     async fn charge(&self, charge: Charge<'_>) -> Result<Payment, payments::Error> {
         between_doors!(self.1, self.0.charge(charge))
@@ -188,7 +194,7 @@ async fn purchase(test: &TestApp, variant: VariantId, token: Option<&str>) -> (A
         email: "ada@example.com".parse().unwrap(),
         shipping_address: address(),
         billing_address: None,
-        token: token.map(PaymentToken::presented),
+        means: token.map(|token| PaymentMeans::token(PaymentToken::presented(token))),
     };
     (actor, checkout)
 }

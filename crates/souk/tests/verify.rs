@@ -3,7 +3,7 @@
 
 use identity::Actor;
 use orders::{Checkout, IdempotencyKey};
-use payments::PaymentToken;
+use payments::{PaymentMeans, PaymentToken};
 use sqlx::AssertSqlSafe;
 use testkit::{NewProduct, TestApp, address};
 
@@ -20,7 +20,7 @@ async fn business(test: &TestApp) {
             email: "ada@example.com".parse().unwrap(),
             shipping_address: address(),
             billing_address: None,
-            token: token.map(PaymentToken::presented),
+            means: token.map(|token| PaymentMeans::token(PaymentToken::presented(token))),
         };
         let outcome = test.app.orders.checkout(&actor, checkout).await;
         assert_eq!(outcome.is_ok(), token != Some("tok_chargeDeclined"));

@@ -250,7 +250,7 @@ fn address() -> Value {
 }
 
 fn payment() -> Value {
-    json!({"token": "tok_visa"})
+    json!({"token": "tok_visa", "save": true})
 }
 
 fn store() -> Value {

@@ -50,11 +50,13 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "DeleteAccount" => json!({"password": password}),
         "ExportBody" => json!({
             "user": user(), "addresses": [kept_address()], "sessions": [session()], "external_accounts": [],
-            "activity": [recorded()], "orders": []
+            "activity": [recorded()], "payment_methods": [kept_method()], "orders": []
         }),
         "SetRole" => json!({"role": "support"}),
         "AddressBody" => json!({"label": "Home", "address": address(), "is_default": true}),
         "AddressBookEntry" => kept_address(),
+        "PaymentMethod" => kept_method(),
+        "KeptMethods" => json!({"data": [kept_method()]}),
         "Addresses" => json!({"data": [kept_address()]}),
         "SessionList" => json!({"data": [session()]}),
         "Revoked" => json!({"revoked": 2}),
@@ -106,6 +108,13 @@ fn signed_in() -> Value {
 fn kept_address() -> Value {
     json!({
         "id": "01a1fa90-7c2e-7a18-b5d4-9e3f1a0c6b72", "label": "Home", "address": address(), "is_default": true
+    })
+}
+
+fn kept_method() -> Value {
+    json!({
+        "id": "01a1fa97-51b2-7c44-9d1e-2f7b8a6c5d30", "brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034,
+        "created_at": AT
     })
 }
 

@@ -8,7 +8,6 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use garde::Validate;
 use identity::SignedIn;
 use orders::{Address, Cart, CartId, CartLine, Checkout};
-use payments::PaymentToken;
 use platform::{Currency, Detail, Email, Money, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::carts::{AddItem, shown};
+use super::payment_methods::PaymentBody;
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
@@ -57,16 +57,6 @@ impl From<Cart> for Basket {
             expires_at: Some(cart.expires_at),
         }
     }
-}
-
-/// How an order is paid.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PaymentBody {
-    /// Stands for a means of payment that the provider keeps. Never a card number.
-    #[garde(skip)]
-    #[schema(value_type = String, example = "tok_visa")]
-    pub(crate) token: PaymentToken,
 }
 
 /// A basket to be bought.
@@ -204,13 +194,14 @@ async fn checkout(
     Key(key): Key,
     PayingJson(body): PayingJson<CheckoutBody>,
 ) -> Result<Response, Problem> {
+    let means = body.payment.means(&actor, "payment.")?;
     let checkout = Checkout {
         cart_id: None,
         key,
         email: body.email,
         shipping_address: body.shipping_address,
         billing_address: body.billing_address,
-        token: Some(body.payment.token),
+        means: Some(means),
     };
     Ok(created(&api.orders.checkout(&actor, checkout).await?))
 }

@@ -14,6 +14,7 @@ mod fields;
 mod ledger;
 mod locations;
 mod orders;
+mod payment_methods;
 mod payment_webhooks;
 mod payout_admin;
 mod payout_settings;
@@ -76,6 +77,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .merge(tokens::router())
         .merge(users::router())
         .merge(addresses::router())
+        .merge(payment_methods::router())
         .merge(sessions::router())
         .merge(team::router())
         .merge(api_keys::router())

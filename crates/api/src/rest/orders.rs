@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::basket::PaymentBody;
+use super::payment_methods::PaymentBody;
 use super::shared::{PRIVATE, created, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
@@ -70,13 +70,14 @@ async fn create_order(
     Key(key): Key,
     PayingJson(body): PayingJson<CreateOrder>,
 ) -> Result<Response, Problem> {
+    let means = body.payment.map(|payment| payment.means(&actor, "payment.")).transpose()?;
     let checkout = Checkout {
         cart_id: Some(body.cart_id),
         key,
         email: body.email,
         shipping_address: body.shipping,
         billing_address: body.billing,
-        token: body.payment.map(|payment| payment.token),
+        means,
     };
     Ok(created(&api.orders.checkout(&actor, checkout).await?))
 }
@@ -151,7 +152,7 @@ async fn pay_order(
     Key(key): Key,
     PayingJson(body): PayingJson<PaymentBody>,
 ) -> Result<Response, Problem> {
-    let answer = api.orders.pay(&actor, id, key, body.token).await?;
+    let answer = api.orders.pay(&actor, id, key, body.means(&actor, "")?).await?;
     let mut response = ([PRIVATE], axum::Json(&answer.order)).into_response();
     mark_replay(&mut response, answer.replayed);
     Ok(response)

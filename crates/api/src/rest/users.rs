@@ -6,6 +6,7 @@ use axum_extra::extract::CookieJar;
 use garde::Validate;
 use identity::{Directory, Exported, PlatformRole, Preferences, ProfileChange, User, UserId};
 use orders::Order;
+use payments::PaymentMethod;
 use platform::{Currency, Email, Secret, Slice};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -159,6 +160,8 @@ struct ExportBody {
     /// The account and what belongs to it.
     #[serde(flatten)]
     account: Exported,
+    /// What is kept to pay with.
+    payment_methods: Vec<PaymentMethod>,
     /// The orders, the latest first.
     orders: Vec<Order>,
 }
@@ -171,9 +174,10 @@ struct ExportBody {
     responses((status = 200, description = "The data", body = ExportBody), (status = 401, body = ProblemBody)))]
 async fn export_me(State(api): State<Api>, Caller(actor): Caller) -> Result<Response, Problem> {
     let account = api.identity.accounts.export(&actor).await?;
+    let payment_methods = api.payment_methods.list(&actor).await?;
     let orders = api.orders.export(&actor).await?;
     let name = [("content-disposition", "attachment; filename=\"souk-export.json\"")];
-    Ok((name, private(&ExportBody { account, orders })).into_response())
+    Ok((name, private(&ExportBody { account, payment_methods, orders })).into_response())
 }
 
 /// Deletes one's account.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::basket::PaymentBody;
+use super::payment_methods::PaymentBody;
 use super::shared::{PRIVATE, mark_replay};
 use crate::Api;
 use crate::auth::Caller;
@@ -79,13 +79,14 @@ async fn start_checkout(
     Key(key): Key,
     PayingJson(body): PayingJson<StartCheckout>,
 ) -> Result<Response, Problem> {
+    let means = body.payment.map(|payment| payment.means(&actor, "payment.")).transpose()?;
     let checkout = Checkout {
         cart_id: None,
         key,
         email: body.email,
         shipping_address: body.shipping_address,
         billing_address: body.billing_address,
-        token: body.payment.map(|payment| payment.token),
+        means,
     };
     let Accepted { order_id, replayed } = api.orders.accept(&actor, checkout).await?;
     let status_url = format!("/api/v2/orders/{order_id}");

@@ -62,13 +62,19 @@ impl Work for Place {
             // Others' refusals are told to everybody who asked.
             Err(error) => return Ok(told_all(items, &error)),
         };
+        let mut usable = match usable(parts, items).await {
+            Ok(usable) => usable,
+            Err(payments::Error::Database(error)) => return Err(error),
+            Err(error) => return Ok(told_all(items, &error.into())),
+        };
         let now = parts.sources.now();
         let mut answers: Vec<Option<Self::Answer>> = Vec::with_capacity(items.len());
         let mut drafts = Vec::with_capacity(items.len());
         let mut refused = Vec::new();
         for (place, item) in items.iter().enumerate() {
             answers.push(None);
-            match draft(parts, place, item, &carts, &market, now) {
+            let usable = usable.remove(&place).unwrap_or(Ok(()));
+            match draft(place, item, usable, &carts, &market, now) {
                 Ok(draft) => match parts.waiting_room.check(&item.actor, &draft.priced.products()).await {
                     Ok(()) => drafts.push(draft),
                     Err(error) => refused.push((place, draft.cart, error.into())),
@@ -91,9 +97,22 @@ impl Work for Place {
     }
 }
 
+/// Whether what the checkouts at these places are to be paid with can be charged.
+async fn usable(
+    parts: &Parts,
+    items: &[Placing],
+) -> Result<HashMap<usize, Result<(), payments::Error>>, payments::Error> {
+    let (places, wanted): (Vec<_>, Vec<_>) = items
+        .iter()
+        .enumerate()
+        .filter_map(|(place, item)| Some((place, (item.checkout.means.as_ref()?, item.actor.user_id()))))
+        .unzip();
+    Ok(places.into_iter().zip(parts.payments.check(&wanted).await?).collect())
+}
+
 /// The same refusal for everybody.
 fn told_all(items: &[Placing], error: &Error) -> Vec<Result<Placed, Error>> {
-    tracing::error!(%error, checkouts = items.len(), "the catalogue or the inventory refused to be read");
+    tracing::error!(%error, checkouts = items.len(), "the catalogue, the inventory or the payments refused to be read");
     items.iter().map(|_| Err(Error::Unavailable)).collect()
 }
 
@@ -109,9 +128,9 @@ struct Draft {
 
 /// Decides whether a checkout can be written, as far as can be seen without writing.
 fn draft(
-    parts: &Parts,
     place: usize,
     item: &Placing,
+    usable: Result<(), payments::Error>,
     carts: &Carts,
     market: &pricing::Market,
     now: OffsetDateTime,
@@ -119,8 +138,8 @@ fn draft(
     let (row, lines) = carts.of(item).ok_or((None, Error::CartNotFound))?;
     let refuse = |error| (Some(row.id), error);
     row.check_open(now).map_err(refuse)?;
-    if let Some(token) = &item.checkout.token {
-        parts.payments.check(token).map_err(|error| refuse(error.into()))?;
+    if let Err(error) = usable {
+        return Err(refuse(error.into()));
     }
     let priced = market.price(row, lines, now).map_err(refuse)?;
     Ok(Draft { place, cart: row.id, cart_version: row.version, token_hash: row.token_hash.clone(), priced })
@@ -170,7 +189,7 @@ fn purchase(draft: Draft, item: &Placing, number: String, now: OffsetDateTime) -
     };
     Purchase {
         user: item.actor.user_id(),
-        payment: item.payment.zip(checkout.token.clone()).map(|(id, token)| (id, Some(token))),
+        payment: item.payment.zip(checkout.means.clone()).map(|(id, means)| (id, Some(means))),
         limits: draft.priced.limits,
         order,
         hold_expires_at: None,

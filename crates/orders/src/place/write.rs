@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use identity::UserId;
-use payments::{CommissionRuleId, PaymentId, PaymentToken};
+use payments::{CommissionRuleId, PaymentId};
 use platform::{Tx, database, fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -90,7 +90,7 @@ async fn insert(
                                     $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[],
                                     $15::text[])
                    AS o (id, cart_id, cart_version, key, fingerprint, currency, total, token_hash, email, shipping_address,
-                         billing_address, payment_token, payment_id, user_id, facts)
+                         billing_address, payment_means, payment_id, user_id, facts)
            ), claimed AS (
                INSERT INTO orders.idempotency_keys (scope, key, fingerprint, order_id, version, created_at)
                SELECT cart_id, key, fingerprint, id, 1, $16 FROM wanted
@@ -104,11 +104,11 @@ async fn insert(
                RETURNING c.order_id AS id
            ), placed AS (
                INSERT INTO orders.orders (id, number, source, state, version, currency, total, placed_at, updated_at,
-                   cart_id, token_hash, email, shipping_address, billing_address, payment_token, payment_attempt,
+                   cart_id, token_hash, email, shipping_address, billing_address, payment_means, payment_attempt,
                    payment_id, deadline_at, user_id)
                SELECT w.id, nextval('orders.order_number')::text, 'checkout', 'pending', 1, currency, total, $16, $16,
-                   cart_id, token_hash, email, shipping_address::jsonb, billing_address::jsonb, payment_token,
-                   (payment_token IS NOT NULL)::int, payment_id, $17, user_id
+                   cart_id, token_hash, email, shipping_address::jsonb, billing_address::jsonb, payment_means::jsonb,
+                   (payment_means IS NOT NULL)::int, payment_id, $17, user_id
                FROM wanted w JOIN taken USING (id)
                RETURNING id, number
            ), lines AS (
@@ -139,8 +139,8 @@ async fn insert(
         &checkouts()
             .map(|checkout| checkout.billing_address.as_ref().map(database::json_text))
             .collect::<Vec<_>>() as &[Option<String>],
-        &checkouts().map(|checkout| checkout.token.as_ref().map(PaymentToken::as_str)).collect::<Vec<_>>()
-            as &[Option<&str>],
+        &checkouts().map(|checkout| checkout.means.as_ref().map(database::json_text)).collect::<Vec<_>>()
+            as &[Option<String>],
         &rows.iter().map(|(_, item)| item.payment.map(PaymentId::uuid)).collect::<Vec<_>>() as &[Option<Uuid>],
         &rows.iter().map(|(_, item)| item.actor.user_id().map(UserId::uuid)).collect::<Vec<_>>()
             as &[Option<Uuid>],

@@ -10,14 +10,15 @@ use platform::Money;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::PaymentId;
-use crate::provider::PaymentToken;
+use crate::{PaymentId, PaymentMeans};
 
 pub use page::PageRequest;
 pub use state::PaymentState;
 
 pub(crate) use charge::Charging;
-pub(crate) use news::{Applied, apply, ask_about_fees, ask_about_silent, give_up_unopened, look, void_open};
+pub(crate) use news::{
+    Applied, apply, ask_about_silent, ask_about_untold, give_up_unopened, look, void_open,
+};
 pub(crate) use page::open;
 pub(crate) use row::{find, find_one, succeeded};
 
@@ -31,7 +32,7 @@ pub struct Charge<'a> {
     /// How much.
     pub amount: Money,
     /// Of which means of payment.
-    pub token: &'a PaymentToken,
+    pub means: &'a PaymentMeans,
     /// Where the buyer comes back to after a challenge such as 3-D Secure.
     pub return_url: Option<&'a str>,
 }

@@ -9,7 +9,7 @@ use crate::events::PaymentMoved;
 use crate::ledger::{self, Draft};
 use crate::provider::{Named, Provider, Said, Status};
 use crate::sale::processing_fee;
-use crate::{Error, PaymentId};
+use crate::{Error, PaymentId, method};
 
 /// What a piece of news did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) async fn apply(
     now: OffsetDateTime,
 ) -> Result<Applied, Error> {
     let Some(row) = sqlx::query!(
-        "SELECT order_id, provider, amount, currency, state, method, fee FROM payments.payments WHERE id = $1 FOR UPDATE",
+        "SELECT order_id, provider, amount, currency, state, method, fee, keep_for FROM payments.payments WHERE id = $1 FOR UPDATE",
         id.uuid(),
     )
     .fetch_optional(&mut **tx)
@@ -49,10 +49,11 @@ pub(crate) async fn apply(
     let before = PaymentState::stored(&row.state, None)?;
     let fee = said.fee.filter(|_| row.fee.is_none());
     let moved = moves(before, state, row.method == "page");
-    if !moved && fee.is_none() {
+    let after = if moved { state } else { before };
+    let kept = said.method.as_ref().filter(|_| row.keep_for.is_some() && after == PaymentState::Succeeded);
+    if !moved && fee.is_none() && kept.is_none() {
         return Ok(Applied::Ignored);
     }
-    let after = if moved { state } else { before };
     sqlx::query!(
         "UPDATE payments.payments SET state = $2, decline_code = CASE WHEN $7 THEN $3 ELSE decline_code END,
              provider_reference = CASE WHEN $7 THEN coalesce(nullif($4, ''), provider_reference)
@@ -82,6 +83,9 @@ pub(crate) async fn apply(
         let currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         let draft: Draft = processing_fee(id, &row.provider, Money::new(fee, currency), now);
         ledger::post(tx, vec![draft], now).await?;
+    }
+    if let Some(kept) = kept {
+        method::keep(tx, id, kept, now).await?;
     }
     Ok(Applied::Done)
 }
@@ -123,8 +127,9 @@ pub(crate) async fn look(
     write(database, id, &said, now).await
 }
 
-/// Asks what the provider kept of payments that succeeded, where their notice did not say; returns how many it told of.
-pub(crate) async fn ask_about_fees(
+/// Asks about payments that succeeded what their notice did not say: the fee, and what is kept for the buyer. Returns how
+/// many it told of.
+pub(crate) async fn ask_about_untold(
     database: &Database,
     provider: &dyn Provider,
     silent_since: OffsetDateTime,
@@ -133,7 +138,7 @@ pub(crate) async fn ask_about_fees(
     let unknown = sqlx::query!(
         r#"UPDATE payments.payments p SET updated_at = $2
            FROM (SELECT id FROM payments.payments
-                 WHERE state = 'succeeded' AND fee IS NULL AND provider = $3 AND updated_at < $1
+                 WHERE state = 'succeeded' AND (fee IS NULL OR keep_for IS NOT NULL) AND provider = $3 AND updated_at < $1
                  ORDER BY updated_at LIMIT 100 FOR UPDATE SKIP LOCKED) unknown
            WHERE p.id = unknown.id RETURNING p.id AS "id: PaymentId", p.provider_reference"#,
         silent_since,

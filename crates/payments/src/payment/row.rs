@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
+use identity::UserId;
 use platform::id::uuids;
 use platform::{Currency, Database, Money};
 use sqlx::PgExecutor;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Payment, PaymentState};
+use crate::provider::Asked;
 use crate::{Error, PaymentId};
 
 /// Writes down what the provider said. One that has come to its end stays as it is.
 pub(super) async fn record<'a>(
     database: &Database,
-    told: impl Iterator<Item = (&'a Payment, OffsetDateTime)>,
+    told: impl Iterator<Item = (&'a Payment, &'a Asked)>,
 ) -> Result<(), sqlx::Error> {
     let mut payments: Vec<_> = told.collect();
     // Two who asked for the same payment were told the same.
@@ -25,12 +26,12 @@ pub(super) async fn record<'a>(
     }
     sqlx::query!(
         "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, provider_reference, decline_code,
-             action_url, fee, captured, created_at, updated_at)
+             action_url, fee, captured, keep_for, created_at, updated_at)
          SELECT id, order_id, provider, amount, currency, state, reference, decline_code, action_url, fee,
-                CASE state WHEN 'succeeded' THEN amount ELSE 0 END, at, at
+                CASE state WHEN 'succeeded' THEN amount ELSE 0 END, keep_for, at, at
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-             $9::text[], $10::bigint[], $11::timestamptz[])
-             AS p (id, order_id, provider, amount, currency, state, reference, decline_code, action_url, fee, at)
+             $9::text[], $10::bigint[], $11::uuid[], $12::timestamptz[])
+             AS p (id, order_id, provider, amount, currency, state, reference, decline_code, action_url, fee, keep_for, at)
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, provider_reference = excluded.provider_reference,
              decline_code = excluded.decline_code, action_url = excluded.action_url, fee = excluded.fee,
              captured = excluded.captured, updated_at = excluded.updated_at
@@ -45,7 +46,8 @@ pub(super) async fn record<'a>(
         &payments.iter().map(|(payment, _)| payment.state.decline_code()).collect::<Vec<_>>() as &[Option<&str>],
         &payments.iter().map(|(payment, _)| payment.action_url.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &payments.iter().map(|(payment, _)| payment.fee).collect::<Vec<_>>() as &[Option<i64>],
-        &payments.iter().map(|(_, at)| *at).collect::<Vec<_>>(),
+        &payments.iter().map(|(_, asked)| asked.keep_for.map(UserId::uuid)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &payments.iter().map(|(_, asked)| asked.at).collect::<Vec<_>>(),
     )
     .execute(database.pool())
     .await?;

@@ -229,6 +229,10 @@ impl Provider for Guard {
         self.ask("void", || self.provider.void(payment)).await
     }
 
+    async fn forget_method(&self, reference: &str) -> Result<(), ProviderError> {
+        self.ask("forget_method", || self.provider.forget_method(reference)).await
+    }
+
     async fn refund(&self, refund: &RefundAsked) -> Result<RefundSaid, ProviderError> {
         self.ask("refund", || self.provider.refund(refund)).await
     }

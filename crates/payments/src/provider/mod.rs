@@ -7,12 +7,14 @@ mod breaker;
 mod guard;
 mod incoming;
 mod page;
+#[cfg(test)]
+mod partial;
 mod said;
 pub(crate) mod signature;
 mod token;
 
 use async_trait::async_trait;
-use identity::StoreId;
+use identity::{StoreId, UserId};
 use platform::Money;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -22,6 +24,8 @@ use crate::{Error, PaymentId, PayoutId, RefundId};
 pub(crate) use guard::{Guard, Patience};
 pub(crate) use incoming::{Change, Incoming, Notice};
 pub(crate) use page::{Opened, Page};
+#[cfg(test)]
+pub(crate) use partial::Partial;
 pub(crate) use said::{
     AccountSaid, AccountState, BalanceLine, BalanceLines, LineKind, Method, PayoutSaid, PayoutStatus,
     RefundSaid, RefundStatus, Said, Status,
@@ -90,8 +94,8 @@ pub(crate) struct Asked {
     pub(crate) amount: Money,
     /// Of which means of payment: a token, or the reference of a method that the provider keeps for the buyer.
     pub(crate) token: PaymentToken,
-    /// Whether the provider is to keep the method for the buyer's next purchase.
-    pub(crate) keep: bool,
+    /// For whom the provider is to keep the method, for their next purchase.
+    pub(crate) keep_for: Option<UserId>,
     /// Where the buyer comes back to after a challenge such as 3-D Secure.
     pub(crate) return_url: Option<String>,
     /// When.
@@ -158,6 +162,9 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// Makes sure that a payment that has not succeeded never does: closes its page, gives an authorization back. One that
     /// has succeeded stays, and the answer says so.
     async fn void(&self, payment: &Named) -> Result<Said, ProviderError>;
+
+    /// Forgets a method that it keeps, of this name. One that it does not know is forgotten.
+    async fn forget_method(&self, reference: &str) -> Result<(), ProviderError>;
 
     /// Gives money back, once per id.
     async fn refund(&self, refund: &RefundAsked) -> Result<RefundSaid, ProviderError>;

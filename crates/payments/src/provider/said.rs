@@ -137,6 +137,34 @@ pub(crate) enum LineKind {
     Other,
 }
 
+impl LineKind {
+    /// All of them, with their names in rows.
+    const NAMES: [(Self, &str); 9] = [
+        (Self::Charge, "charge"),
+        (Self::Refund, "refund"),
+        (Self::RefundFailed, "refund_failed"),
+        (Self::Dispute, "dispute"),
+        (Self::DisputeReversed, "dispute_reversed"),
+        (Self::Payout, "payout"),
+        (Self::PayoutFailed, "payout_failed"),
+        (Self::Withdrawal, "withdrawal"),
+        (Self::Other, "other"),
+    ];
+
+    /// Its name in rows.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
+    }
+
+    /// The kind that a row holds.
+    pub(crate) fn stored(text: &str) -> Result<Self, sqlx::Error> {
+        let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+        found
+            .map(|(kind, _)| *kind)
+            .ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is no kind of line").into()))
+    }
+}
+
 /// A line of the provider's own books: a movement of the marketplace's balance there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BalanceLine {
@@ -163,4 +191,19 @@ pub(crate) struct BalanceLines {
     pub(crate) lines: Vec<BalanceLine>,
     /// Whether there are more after these.
     pub(crate) more: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+    use super::*;
+
+    #[test]
+    fn kinds_of_line_are_read_as_they_are_written() {
+        for (kind, name) in LineKind::NAMES {
+            assert_eq!((kind.as_str(), LineKind::stored(name).unwrap()), (name, kind));
+        }
+        assert!(LineKind::stored("sale").is_err());
+    }
 }

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::judge::{Case, Entry, Line, Verdict};
-use super::movement::{self, Part};
+use super::movement::Part;
 use super::{fetch, outcome, subject};
 use crate::Error;
 use crate::provider::LineKind;
@@ -153,6 +153,10 @@ async fn keys(tx: &mut Tx, provider: &str, after: &(String, Uuid)) -> Result<Vec
     Ok(rows.into_iter().map(|row| (row.movement, row.subject)).collect())
 }
 
+fn columns(keys: &[(String, Uuid)]) -> (Vec<&str>, Vec<Uuid>) {
+    keys.iter().map(|(movement, subject)| (movement.as_str(), *subject)).unzip()
+}
+
 fn money(amount: i64, currency: &str) -> Result<Money, Error> {
     let currency: Currency = currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(Money::new(amount, currency))
@@ -164,8 +168,7 @@ async fn lines(
     keys: &[(String, Uuid)],
     said: &mut BTreeMap<Key, Said>,
 ) -> Result<(), Error> {
-    let (movements, subjects): (Vec<&str>, Vec<Uuid>) =
-        keys.iter().map(|(movement, subject)| (movement.as_str(), *subject)).unzip();
+    let (movements, subjects) = columns(keys);
     let rows = sqlx::query!(
         "SELECT r.reference, r.movement, r.subject, r.conflicting, r.state, r.exception_id, b.amount, b.fee, b.currency, b.at,
                 b.fetched_at
@@ -209,8 +212,7 @@ async fn entries(
     keys: &[(String, Uuid)],
     said: &mut BTreeMap<Key, Said>,
 ) -> Result<(), Error> {
-    let (movements, subjects): (Vec<&str>, Vec<Uuid>) =
-        keys.iter().map(|(movement, subject)| (movement.as_str(), *subject)).unzip();
+    let (movements, subjects) = columns(keys);
     let rows = sqlx::query!(
         "SELECT e.seq, e.line, e.movement, e.subject, e.part, e.amount, e.currency, e.posted_at, e.state, e.exception_id
          FROM unnest($2::text[], $3::uuid[]) AS k (movement, subject)
@@ -281,5 +283,5 @@ async fn alone(tx: &mut Tx, provider: &str, names: &[String]) -> Result<Vec<BTre
 
 /// The kind of what is said, as it stands in rows.
 pub(super) fn kind(key: &Key) -> Result<LineKind, Error> {
-    Ok(movement::stored(&key.0)?)
+    Ok(LineKind::stored(&key.0)?)
 }

@@ -56,7 +56,7 @@ async fn write(
     if lock(&mut tx, provider).await?.after_line.as_deref() != after {
         return Ok(0);
     }
-    let kinds: Vec<&str> = lines.iter().map(|line| movement::name(line.kind)).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line.kind.as_str()).collect();
     let subjects: Vec<Option<Uuid>> = lines.iter().map(|line| known_by_itself(provider, line)).collect();
     let written = sqlx::query!(
         r#"WITH page AS (

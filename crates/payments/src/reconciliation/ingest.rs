@@ -73,7 +73,7 @@ async fn read(tx: &mut platform::Tx, provider: &str, (after, upto): (i64, i64)) 
             Ok(Found {
                 seq: row.seq,
                 line: row.line,
-                movement: movement::name(kind),
+                movement: kind.as_str(),
                 subject,
                 part,
                 amount: row.amount,

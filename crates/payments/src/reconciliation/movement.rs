@@ -16,30 +16,6 @@ pub(super) const CORRECTION: &str = "reconciliation";
 /// And of what is taken back with it that was in another currency.
 pub(super) const REVERSAL: &str = "reconciliation_reversal";
 
-/// The kinds of line and their names in rows.
-const NAMES: [(LineKind, &str); 9] = [
-    (LineKind::Charge, "charge"),
-    (LineKind::Refund, "refund"),
-    (LineKind::RefundFailed, "refund_failed"),
-    (LineKind::Dispute, "dispute"),
-    (LineKind::DisputeReversed, "dispute_reversed"),
-    (LineKind::Payout, "payout"),
-    (LineKind::PayoutFailed, "payout_failed"),
-    (LineKind::Withdrawal, "withdrawal"),
-    (LineKind::Other, "other"),
-];
-
-pub(super) fn name(kind: LineKind) -> &'static str {
-    NAMES.iter().find(|(known, _)| *known == kind).map_or("other", |(_, name)| name)
-}
-
-pub(super) fn stored(text: &str) -> Result<LineKind, sqlx::Error> {
-    let found = NAMES.iter().find(|(_, name)| *name == text);
-    found
-        .map(|(kind, _)| *kind)
-        .ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is no kind of line").into()))
-}
-
 /// Such as "refund", for people.
 pub(super) const fn told(kind: LineKind) -> &'static str {
     match kind {
@@ -125,14 +101,6 @@ mod tests {
 
     use super::*;
     use crate::ledger::{AccountKind, POSTING_RULES};
-
-    #[test]
-    fn names_are_read_as_they_are_written() {
-        for (kind, text) in NAMES {
-            assert_eq!((name(kind), stored(text).unwrap()), (text, kind));
-        }
-        assert!(stored("sale").is_err());
-    }
 
     /// Each rule that moves a provider's balance belongs to a kind of line, but for corrections by hand.
     #[test]

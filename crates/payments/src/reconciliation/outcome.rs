@@ -12,6 +12,7 @@ use super::judge::{self, Outcome, Verdict};
 use super::movement::Part;
 use super::{ExceptionKind, ReconciliationExceptionId};
 use crate::Error;
+use crate::provider::LineKind;
 
 /// What becomes of rows; those that stay as they are, are not written.
 #[derive(Default)]
@@ -223,7 +224,7 @@ fn explanation(
     line: Option<&LineRow>,
     entries: &[&EntryRow],
 ) -> String {
-    let what = super::movement::stored(movement).map_or("movement", super::movement::told);
+    let what = LineKind::stored(movement).map_or("movement", super::movement::told);
     let what = subject.map_or_else(|| what.to_owned(), |id| format!("{what} {id}"));
     let provider = line.map_or_else(
         || "The provider has no line for it.".to_owned(),

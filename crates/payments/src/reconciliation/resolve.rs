@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::exception::ExceptionState;
-use super::movement::{self, CORRECTION, Part, REVERSAL};
+use super::movement::{CORRECTION, Part, REVERSAL};
 use super::{ReconciliationException, ReconciliationExceptionId, exception, fetch};
 use crate::Error;
 use crate::ledger::{self, AccountKind, Draft, Owners, Rule};
@@ -103,7 +103,7 @@ async fn correct(
          WHERE t.reference = $1 AND t.kind IN ($5, $6) AND a.kind = $7 AND a.owner = $2",
         resolved.id.uuid(),
         resolved.provider,
-        movement::name(LineKind::Other),
+        LineKind::Other.as_str(),
         Part::Correction.as_str(),
         CORRECTION,
         REVERSAL,

@@ -13,16 +13,6 @@ const LOCK: i64 = 0x626f_6f6b;
 /// Most lines of one answer.
 const MOST: i64 = 1000;
 
-const KINDS: [(LineKind, &str); 7] = [
-    (LineKind::Charge, "charge"),
-    (LineKind::Refund, "refund"),
-    (LineKind::RefundFailed, "refund_failed"),
-    (LineKind::Dispute, "dispute"),
-    (LineKind::DisputeReversed, "dispute_reversed"),
-    (LineKind::Payout, "payout"),
-    (LineKind::PayoutFailed, "payout_failed"),
-];
-
 /// Writes down a movement. It gets its number when somebody reads.
 pub(super) async fn note(
     tx: &mut PgConnection,
@@ -33,7 +23,7 @@ pub(super) async fn note(
     fee: i64,
     at: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
-    let word = KINDS.iter().find(|(known, _)| *known == kind).map_or("charge", |(_, word)| word);
+    let word = kind.as_str();
     sqlx::query!(
         "INSERT INTO payments.sandbox_lines (reference, kind, source, ours, amount, currency, fee, at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -91,7 +81,7 @@ async fn read(company: &Company, after: i64, limit: i64) -> Result<BalanceLines,
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
         lines.push(BalanceLine {
-            kind: KINDS.iter().find(|(_, word)| *word == row.kind).map_or(LineKind::Other, |(kind, _)| *kind),
+            kind: LineKind::stored(&row.kind)?,
             reference: row.reference,
             source: row.source,
             ours: row.ours,
@@ -121,11 +111,11 @@ async fn number(company: &Company) -> Result<(), sqlx::Error> {
     let fixed = fixed.collect::<Result<Vec<i64>, sqlx::Error>>()?;
     sqlx::query!(
         "INSERT INTO payments.sandbox_lines (reference, kind, source, ours, amount, currency, fee, at)
-         SELECT 'txn_charge_' || p.reference, 'charge', p.reference,
-                CASE WHEN p.idempotency_key NOT LIKE 'trial%' THEN p.idempotency_key::uuid END,
-                p.captured, p.currency, div(p.captured::numeric * 15 + 500, 1000)::bigint + f.fixed, p.settled_at
+         SELECT 'txn_charge_' || p.reference, 'charge', p.reference, p.idempotency_key::uuid, p.captured, p.currency,
+                div(p.captured::numeric * 15 + 500, 1000)::bigint + f.fixed, p.settled_at
          FROM payments.sandbox_payments p JOIN unnest($1::text[], $2::bigint[]) AS f (currency, fixed) USING (currency)
-         WHERE p.state = 'succeeded'
+         -- Of what was opened for a try Souk knows nothing.
+         WHERE p.state = 'succeeded' AND p.idempotency_key NOT LIKE 'trial%'
            AND NOT EXISTS (SELECT FROM payments.sandbox_lines l WHERE l.reference = 'txn_charge_' || p.reference)
          ON CONFLICT (reference) DO NOTHING",
         &currencies,

@@ -25,7 +25,7 @@ impl Given<'_> {
     /// Whether it is answered at once and leaves nothing to be done.
     fn at_once(&self) -> Option<Option<DeclineCode>> {
         match self.card.behaviour {
-            _ if self.asked.keep || self.kept_as.is_some() => None,
+            _ if self.asked.keep_for.is_some() || self.kept_as.is_some() => None,
             Behaviour::Succeeds | Behaviour::Outage(_) => Some(None),
             Behaviour::Declines(code) => Some(Some(code)),
             _ => None,
@@ -196,7 +196,7 @@ async fn slowly(company: &Company, control: &Control, given: &Given<'_>) -> Resu
     let Asked { id, order, return_url, at, .. } = given.asked;
     let now = control.at(*at);
     let mut tx = company.database.begin().await?;
-    let kept_as = match (&given.kept_as, given.asked.keep) {
+    let kept_as = match (&given.kept_as, given.asked.keep_for.is_some()) {
         (None, true) => Some(format!("{}{}", token::KEPT, id.uuid().simple())),
         (kept_as, _) => kept_as.clone(),
     };
@@ -228,7 +228,7 @@ async fn slowly(company: &Company, control: &Control, given: &Given<'_>) -> Resu
     if intent.expires_at.is_some() {
         task::later(&mut tx, Task::Expire, &intent.standing.key, expires_at).await?;
     }
-    if given.asked.keep
+    if given.asked.keep_for.is_some()
         && let Some(name) = &kept_as
     {
         keep(&mut tx, name, given, now).await?;
@@ -256,5 +256,13 @@ async fn keep(
     )
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Forgets a method that was kept.
+pub(super) async fn forget(company: &Company, name: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM payments.sandbox_methods WHERE reference = $1", name)
+        .execute(company.database.pool())
+        .await?;
     Ok(())
 }

@@ -205,7 +205,9 @@ pub(super) async fn submit(company: &Company, session: &str, card: &Card) -> Res
 /// What the page says of a card that was declined: the buyer may try another one.
 fn declined(code: DeclineCode) -> Wrong {
     match code {
-        DeclineCode::CardDeclined => Wrong::new(Field::Number, "The card was declined. Try another one."),
+        DeclineCode::CardDeclined | DeclineCode::PaymentMethodNotAvailable => {
+            Wrong::new(Field::Number, "The card was declined. Try another one.")
+        }
         DeclineCode::InsufficientFunds => {
             Wrong::new(Field::Number, "The card has insufficient funds. Try another one.")
         }

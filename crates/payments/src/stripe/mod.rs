@@ -123,6 +123,10 @@ impl Provider for Stripe {
         self.call_off(payment).await
     }
 
+    async fn forget_method(&self, reference: &str) -> Result<(), ProviderError> {
+        self.detach(reference).await
+    }
+
     async fn refund(&self, refund: &RefundAsked) -> Result<RefundSaid, ProviderError> {
         self.give_back(refund).await
     }

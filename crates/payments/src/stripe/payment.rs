@@ -10,7 +10,7 @@ use super::means::{self, Means};
 use super::wire::{self, Charge, Expandable, Intent, IntentStatus, List};
 use super::{Stripe, amount};
 use crate::PaymentId;
-use crate::provider::{Asked, Method, Named, ProviderError, Said, Status};
+use crate::provider::{Asked, Method, Named, PaymentToken, ProviderError, Said, Status};
 
 /// What is read of an intent besides itself: the charge, and with it what Stripe keeps.
 const WITH_FEE: &str = "latest_charge.balance_transaction";
@@ -69,7 +69,7 @@ impl Stripe {
             }
         };
         let is_kept = matches!(means, Means::Kept { .. });
-        let form = match asked.keep && !is_kept {
+        let form = match asked.keep_for.is_some() && !is_kept {
             true => form
                 .with("customer", self.customer(asked).await?)
                 .with("setup_future_usage", "off_session")
@@ -91,6 +91,19 @@ impl Stripe {
         let key = format!("customer-{}", asked.id);
         let customer: wire::Named = self.client.post(&["customers"], form, key).send().await?;
         Ok(customer.id)
+    }
+
+    /// Takes a kept method from its customer, after which nobody can charge it any more.
+    pub(super) async fn detach(&self, name: &str) -> Result<(), ProviderError> {
+        let name = PaymentToken::presented(name);
+        let Some(Means::Kept { method, .. }) = Means::of(&name) else { return Ok(()) };
+        let path = ["payment_methods", method, "detach"];
+        match self.client.post_anew(&path, Form::new()).send::<wire::Named>().await {
+            Ok(_) => Ok(()),
+            // It is detached already, or was never there.
+            Err(failure) if failure.is_of_state() || failure.is_of_means() => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// A decline is an answer.

@@ -2,6 +2,7 @@
 //! acknowledged is there, nothing is charged twice, no stock is lost or sold twice, nothing stays stuck.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod money;
 mod power;
 #[path = "../program/mod.rs"]
 mod program;
@@ -158,16 +159,6 @@ async fn fail_at(point: String, time: usize, template: Arc<tempfile::TempDir>) {
     assert!(server.stop());
 }
 
-/// Points that no purchase with a token passes.
-const NO_PURCHASE: [&str; 6] = [
-    "payments.webhook",
-    "payments.page.",
-    "payments.refund.",
-    "payments.payout.",
-    "orders.refund.",
-    "orders.by_itself.",
-];
-
 /// At each point at which the code lets the power fail, but those that a purchase paid at once does not pass.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_power_fails_at_every_point() {
@@ -176,7 +167,7 @@ async fn the_power_fails_at_every_point() {
         assert!(points.contains(needed), "{needed} is not among {points:?}");
     }
     let elsewhere =
-        |point: &String| unpaid::WAYS.iter().chain(&NO_PURCHASE).any(|way| point.starts_with(way));
+        |point: &String| unpaid::WAYS.iter().chain(&money::WAYS).any(|way| point.starts_with(way));
     let passed = points.into_iter().filter(|point| !elsewhere(point));
     // The second time: one purchase or batch is through by then.
     each(passed.map(|point| (point, 2)), &prepared().await, fail_at).await;

@@ -18,19 +18,19 @@ use crate::program::Server;
 /// The points that only such orders pass.
 pub(crate) const WAYS: [&str; 3] = ["orders.pay.", "orders.cancel.", "orders.expire."];
 /// How many are placed, of one teapot each.
-const ORDERS: usize = 6;
+pub(crate) const ORDERS: usize = 6;
 /// The first time after all of them are placed, each by itself and in its turn.
 const FIRST: usize = ORDERS + 1;
 const SECOND: usize = ORDERS + 2;
 /// Longer than an order may stand in a step, and than the rounds of recovery and of the sweeper take.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// For how long an order holds its stock where it is called off.
 const HOLD: Duration = Duration::from_secs(20);
 
 /// An order that awaits its payment.
-struct Unpaid {
-    path: String,
-    cart: String,
+pub(crate) struct Unpaid {
+    pub(crate) path: String,
+    pub(crate) cart: String,
     token: &'static str,
     /// What its buyer was told of it last.
     told: Option<Value>,
@@ -49,7 +49,7 @@ impl Unpaid {
     }
 
     /// One by one.
-    async fn place_all(server: &Server) -> Vec<Self> {
+    pub(crate) async fn place_all(server: &Server) -> Vec<Self> {
         let (teapot, _) = server.teapot().await;
         let mut orders = Vec::with_capacity(ORDERS);
         for number in 0..ORDERS {
@@ -59,14 +59,14 @@ impl Unpaid {
     }
 
     /// Asks once to pay it; an answer may never come.
-    async fn pay(&self, server: &Server) -> Option<(StatusCode, Value)> {
+    pub(crate) async fn pay(&self, server: &Server) -> Option<(StatusCode, Value)> {
         let (path, body) = (format!("{}/payment", self.path), json!({"token": self.token}));
         let (status, _, answer) = server.post(&path, &self.cart, "pay", &body).await.ok()?;
         Some((status, answer))
     }
 
     /// Asks once to call it off; an answer may never come.
-    async fn cancel(&self, server: &Server) -> Option<(StatusCode, Value)> {
+    pub(crate) async fn cancel(&self, server: &Server) -> Option<(StatusCode, Value)> {
         let path = format!("{}/cancel", self.path);
         let (status, _, answer) = server.post(&path, &self.cart, "cancel", &json!({})).await.ok()?;
         Some((status, answer))
@@ -80,7 +80,7 @@ impl Unpaid {
         }
     }
 
-    async fn status(&self, server: &Server) -> String {
+    pub(crate) async fn status(&self, server: &Server) -> String {
         let request = server.client.get(format!("{}{}", server.base, self.path));
         let answer = request.header("x-cart-token", &self.cart).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{}", self.path);
@@ -89,7 +89,7 @@ impl Unpaid {
     }
 
     /// Waits until it stands in one of these states, and gives it.
-    async fn comes_to(&self, server: &Server, states: &[&str]) -> String {
+    pub(crate) async fn comes_to(&self, server: &Server, states: &[&str]) -> String {
         let patience = Instant::now() + PATIENCE;
         loop {
             let status = self.status(server).await;
@@ -103,7 +103,7 @@ impl Unpaid {
 }
 
 /// Waits until this much is for sale, at most so long.
-async fn for_sale(server: &Server, wanted: i64, patience: Duration) {
+pub(crate) async fn for_sale(server: &Server, wanted: i64, patience: Duration) {
     let patience = Instant::now() + patience;
     loop {
         let available = server.teapot().await.1;
@@ -117,6 +117,11 @@ async fn for_sale(server: &Server, wanted: i64, patience: Duration) {
 
 /// How often the provider took money, as it says itself.
 async fn charges(data: &Path) -> i64 {
+    taken(data, "SELECT count(*) FROM payments.sandbox_charges WHERE decline_code IS NULL").await
+}
+
+/// What the provider's tables say.
+pub(crate) async fn taken(data: &Path, sql: &'static str) -> i64 {
     let cluster = Cluster::join_or_start(Options {
         data_dir: data.to_owned(),
         command: "a test".to_owned(),
@@ -126,23 +131,19 @@ async fn charges(data: &Path) -> i64 {
     .await
     .unwrap();
     let mut connection = sqlx::PgConnection::connect(&cluster.url()).await.unwrap();
-    let charges =
-        sqlx::query_scalar("SELECT count(*) FROM payments.sandbox_charges WHERE decline_code IS NULL")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+    let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     cluster.stop().await.unwrap();
-    charges
+    number
 }
 
-fn power_failed(server: Server, point: &str) {
+pub(crate) fn power_failed(server: Server, point: &str) {
     let status = end(server);
     assert!(status.is_some_and(|status| !status.success()), "the power did not fail at {point}: {status:?}");
 }
 
 /// The points of a way, and those of others that it passes too.
-fn of_way(way: &str, needed: &str, time: usize, others: &[(&str, usize)]) -> Vec<(String, usize)> {
+pub(crate) fn of_way(way: &str, needed: &str, time: usize, others: &[(&str, usize)]) -> Vec<(String, usize)> {
     let points = points();
     for (needed, _) in others.iter().chain([&(needed, 0)]) {
         assert!(points.contains(*needed), "{needed} is not among {points:?}");

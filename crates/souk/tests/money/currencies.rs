@@ -1,14 +1,14 @@
 //! Currencies without decimals and with three: the same way through, in their own minor units, and never converted.
 
 use identity::Actor;
-use payments::{Account, AccountKind, CommissionTerms, NewCommissionRule, Selection};
+use payments::{Account, AccountKind, Selection};
 use platform::Currency;
 use platform::money::Rate;
 use reqwest::Method;
 use serde_json::json;
 use testkit::{NewProduct, TestApp};
 
-use crate::scene::{open_page, path, pay, unpaid};
+use crate::scene::{commission, open_page, path, pay, unpaid};
 
 /// What stands in an account, by currency.
 async fn balances(test: &TestApp, account: &Account) -> Vec<(String, i64)> {
@@ -27,23 +27,7 @@ async fn yen_and_dinars_are_what_they_are() {
     {
         let test = TestApp::start().await;
         let currency: Currency = code.parse().unwrap();
-        let rule = NewCommissionRule {
-            position: None,
-            name: "all".to_owned(),
-            store_id: None,
-            category_id: None,
-            currency: None,
-            terms: CommissionTerms::Percentage {
-                rate_ppm: Rate::percent(10),
-                per_unit: None,
-                minimum: None,
-                maximum: None,
-            },
-            tax_rate_ppm: Rate::percent(0),
-            valid_from: None,
-            valid_to: None,
-        };
-        test.app.commission.create_rule(&Actor::system(), &rule, None).await.unwrap();
+        commission(&test, Rate::percent(10), Rate::percent(0)).await;
         let store = test.store("bazaar", currency).await;
         let tea = NewProduct { slug: "tea", price, ..NewProduct::default() };
         let variant = test.product_of(store, currency, tea).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod currencies;
+mod methods;
 mod model;
 mod paying;
 mod reconciliation;

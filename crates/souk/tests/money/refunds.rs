@@ -4,14 +4,16 @@ use catalog::StoreId;
 use identity::{Actor, Permission};
 use orders::{IdempotencyKey, RefundLineRequest, RefundReason, RefundRequest, RefundTo};
 use payments::sandbox::{Target, Trigger};
-use payments::{Account, AccountKind, CommissionTerms, NewCommissionRule, RefundState};
+use payments::{Account, AccountKind, RefundState};
 use platform::money::Rate;
 use platform::{Currency, Money};
 use testkit::TestApp;
 use time::Duration;
 use tokio::task::JoinSet;
 
-use crate::scene::{at_provider, balance, fee, order, own, paid, payable, payment_of, shop, trigger};
+use crate::scene::{
+    at_provider, balance, commission, fee, order, own, paid, payable, payment_of, shop, trigger,
+};
 
 pub(crate) fn all() -> RefundRequest {
     RefundRequest {
@@ -41,32 +43,11 @@ pub(crate) async fn refund(
     test.app.orders.refund(&Actor::system(), mine.1.parse().unwrap(), &key(name), request).await
 }
 
-/// A tenth of each sale and a fifth of that in tax is the marketplace's.
-async fn with_commission(test: &TestApp) {
-    let rule = NewCommissionRule {
-        position: None,
-        name: "all".to_owned(),
-        store_id: None,
-        category_id: None,
-        currency: None,
-        terms: CommissionTerms::Percentage {
-            rate_ppm: Rate::percent(10),
-            per_unit: None,
-            minimum: None,
-            maximum: None,
-        },
-        tax_rate_ppm: Rate::percent(20),
-        valid_from: None,
-        valid_to: None,
-    };
-    test.app.commission.create_rule(&Actor::system(), &rule, None).await.unwrap();
-}
-
 /// A unit goes back with its price, its share of the commission, and into stock; the rest goes back later; then no more.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_go_back_with_their_commission() {
     let test = TestApp::start().await;
-    with_commission(&test).await;
+    commission(&test, Rate::percent(10), Rate::percent(20)).await;
     let (store, pot) = shop(&test).await;
     let mine = paid(&test, pot, 3).await;
     assert_eq!(payable(&test, store).await, 6000 - 600 - 120);
@@ -187,7 +168,7 @@ async fn one_key_one_refund() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_fails_is_taken_back() {
     let test = TestApp::start().await;
-    with_commission(&test).await;
+    commission(&test, Rate::percent(10), Rate::percent(20)).await;
     let (store, pot) = shop(&test).await;
     let mine = paid(&test, pot, 1).await;
     let given = refund(&test, &mine, "all", all()).await.unwrap().refund;
@@ -211,7 +192,7 @@ async fn a_refund_that_fails_is_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn disputes_hold_money() {
     let test = TestApp::start().await;
-    with_commission(&test).await;
+    commission(&test, Rate::percent(10), Rate::percent(20)).await;
     let (store, pot) = shop(&test).await;
     let hold = Account::of_store(AccountKind::StoreDisputeHold, store);
     for (end, left) in [(Trigger::DisputeWon, 2000 - 200 - 40), (Trigger::DisputeLost, 0)] {

@@ -3,8 +3,9 @@
 use catalog::{StoreId, VariantId};
 use identity::Actor;
 use payments::sandbox::{Sandbox, Target, Trigger};
-use payments::{Account, AccountKind, Selection};
+use payments::{Account, AccountKind, CommissionTerms, NewCommissionRule, Selection};
 use platform::Currency;
+use platform::money::Rate;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -112,6 +113,23 @@ pub(crate) async fn trigger(test: &TestApp, event: Trigger, target: Target) {
 /// What the sandbox keeps of a payment: 1.5 % and 20.
 pub(crate) const fn fee(amount: i64) -> i64 {
     (amount * 15 + 500) / 1000 + 20
+}
+
+/// The marketplace takes this of each sale, and this of that in tax.
+pub(crate) async fn commission(test: &TestApp, rate: Rate, tax: Rate) {
+    let terms = CommissionTerms::Percentage { rate_ppm: rate, per_unit: None, minimum: None, maximum: None };
+    let rule = NewCommissionRule {
+        position: None,
+        name: "all".to_owned(),
+        store_id: None,
+        category_id: None,
+        currency: None,
+        terms,
+        tax_rate_ppm: tax,
+        valid_from: None,
+        valid_to: None,
+    };
+    test.app.commission.create_rule(&Actor::system(), &rule, None).await.unwrap();
 }
 
 /// The payment of an order.

@@ -8,8 +8,8 @@ use identity::Actor;
 use orders::{IdempotencyKey, RefundLineRequest, RefundReason, RefundRequest, RefundTo};
 use payments::sandbox::{Chaos, Target, Trigger};
 use payments::{
-    Account, AccountKind, Adjusted, Adjusting, CommissionTerms, NewCommissionRule, PayoutState,
-    PutPayoutSettings, RefundState, Schedule, WebhookFilter,
+    Account, AccountKind, Adjusted, Adjusting, PayoutState, PutPayoutSettings, RefundState, Schedule,
+    WebhookFilter,
 };
 use platform::money::Rate;
 use platform::{Currency, CursorRequest, Money};
@@ -21,7 +21,7 @@ use testkit::{NewProduct, TestApp};
 use time::Duration;
 
 use crate::model::{self, COMMISSION, Line, Standing, TAX};
-use crate::scene::{balance, payment_of, sandbox};
+use crate::scene::{balance, commission, payment_of, sandbox};
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -103,24 +103,7 @@ struct World {
 impl World {
     async fn open() -> Self {
         let test = TestApp::start().await;
-        let percent = CommissionTerms::Percentage {
-            rate_ppm: rate(COMMISSION),
-            per_unit: None,
-            minimum: None,
-            maximum: None,
-        };
-        let rule = NewCommissionRule {
-            position: None,
-            name: "all".to_owned(),
-            store_id: None,
-            category_id: None,
-            currency: None,
-            terms: percent,
-            tax_rate_ppm: rate(TAX),
-            valid_from: None,
-            valid_to: None,
-        };
-        test.app.commission.create_rule(&Actor::system(), &rule, None).await.unwrap();
+        commission(&test, rate(COMMISSION), rate(TAX)).await;
         let mut stores = Vec::new();
         for (slug, price) in [("kiln", 1999), ("loom", 333)] {
             let store = test.store(slug, Currency::GBP).await;

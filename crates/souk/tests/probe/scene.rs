@@ -146,6 +146,14 @@ impl Scene {
         let address = json!({"address": testkit::address()});
         let kept = test.post("/api/v1/users/me/addresses", &[self.ada.header()], &address).await;
         self.name("address", &kept.json["id"]);
+        let mine = json!({"variant_id": self.names["variant"], "quantity": 1});
+        test.post("/api/v1/shopping_basket/products", &[self.ada.header()], &mine).await;
+        let kept = json!({"email": "ada@example.com", "shipping_address": testkit::address(),
+                          "payment": {"token": "tok_visa", "save": true}});
+        let headers = [self.ada.header(), ("idempotency-key", "the probe's")];
+        test.post("/api/v1/shopping_basket/checkout", &headers, &kept).await;
+        let methods = test.get("/api/v1/users/me/payment_methods", &[self.ada.header()]).await;
+        self.name("method", &methods.json["data"][0]["id"]);
         test.person("ada").await;
         let sessions = test.get("/api/v1/users/me/sessions", &[self.ada.header()]).await;
         let other =
@@ -189,6 +197,7 @@ impl Scene {
             ("/carts/{id}", "cart"),
             ("/orders/{id}", "order"),
             ("/addresses/{id}", "address"),
+            ("/payment_methods/{id}", "method"),
             ("/sessions/{id}", "session"),
             ("/categories/{id}", "category"),
             ("/commission_rules/{id}", "rule"),

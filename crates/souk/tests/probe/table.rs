@@ -136,6 +136,8 @@ fn own() -> Vec<Route> {
         send("POST /api/v1/users/me/addresses", Person, |_| json!({"address": testkit::address()})),
         send("PUT /api/v1/users/me/addresses/{id}", Own, |_| json!({"address": testkit::address()})),
         get("DELETE /api/v1/users/me/addresses/{id}", Own),
+        get("GET /api/v1/users/me/payment_methods", Person),
+        get("DELETE /api/v1/users/me/payment_methods/{id}", Own),
         get("GET /api/v1/users/me/sessions", Person),
         get("DELETE /api/v1/users/me/sessions/{id}", Own),
         get("GET /api/v1/orders", Person),

@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use identity::StoreId;
-use platform::{Money, Tx};
+use platform::Tx;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -13,10 +12,7 @@ use tokio::sync::Notify;
 use super::super::Effect;
 use crate::Error;
 use crate::payment::Applied;
-use crate::provider::{
-    AccountSaid, Asked, BalanceLines, Change, Incoming, Named, Notice, Opened, Page, PaymentToken,
-    PayoutAsked, PayoutSaid, PayoutStatus, Provider, ProviderError, RefundAsked, RefundSaid, Said, signature,
-};
+use crate::provider::{Change, Incoming, Notice, Partial, PayoutStatus, ProviderError, signature};
 
 /// What an event of the fake provider has its effect do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,41 +55,7 @@ impl Told {
 pub(super) struct Fake(pub(super) Vec<&'static str>);
 
 #[async_trait]
-impl Provider for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-    fn check(&self, _: &PaymentToken) -> Result<(), Error> {
-        Err(Error::UnknownToken)
-    }
-    async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {
-        asked.iter().map(|_| Err(ProviderError::UnknownToken)).collect()
-    }
-    async fn open_page(&self, _: &Page) -> Result<Opened, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn look(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn capture(&self, _: &Named, _: Money) -> Result<Said, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn void(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn refund(&self, _: &RefundAsked) -> Result<RefundSaid, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn open_account(&self, _: StoreId, _: Option<&str>, _: &str) -> Result<AccountSaid, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn pay_out(&self, _: &PayoutAsked) -> Result<PayoutSaid, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-    async fn balance_lines(&self, _: Option<&str>, _: u32) -> Result<BalanceLines, ProviderError> {
-        Err(ProviderError::UnknownToken)
-    }
-
+impl Partial for Fake {
     fn verify(
         &self,
         headers: &[(String, String)],

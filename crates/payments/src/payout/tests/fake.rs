@@ -6,13 +6,11 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use identity::StoreId;
 use platform::Money;
-use time::OffsetDateTime;
 
+use crate::PayoutId;
 use crate::provider::{
-    AccountSaid, AccountState, Asked, BalanceLines, Incoming, Named, Notice, Opened, Page, PaymentToken,
-    PayoutAsked, PayoutSaid, PayoutStatus, Provider, ProviderError, RefundAsked, RefundSaid, Said,
+    AccountSaid, AccountState, Partial, PayoutAsked, PayoutSaid, PayoutStatus, ProviderError,
 };
-use crate::{Error, PayoutId};
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,36 +54,8 @@ impl Fake {
     }
 }
 
-fn none() -> ProviderError {
-    ProviderError::Unavailable("payouts only".to_owned())
-}
-
 #[async_trait]
-impl Provider for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-    fn check(&self, _: &PaymentToken) -> Result<(), Error> {
-        Err(Error::UnknownToken)
-    }
-    async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {
-        asked.iter().map(|_| Err(none())).collect()
-    }
-    async fn open_page(&self, _: &Page) -> Result<Opened, ProviderError> {
-        Err(none())
-    }
-    async fn look(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn capture(&self, _: &Named, _: Money) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn void(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn refund(&self, _: &RefundAsked) -> Result<RefundSaid, ProviderError> {
-        Err(none())
-    }
+impl Partial for Fake {
     async fn open_account(
         &self,
         store: StoreId,
@@ -119,14 +89,5 @@ impl Provider for Fake {
         }
         let reference = reference(payout.id, payout.attempt);
         Ok(PayoutSaid { reference, status: PayoutStatus::Sent, arrives_at: None })
-    }
-    async fn balance_lines(&self, _: Option<&str>, _: u32) -> Result<BalanceLines, ProviderError> {
-        Err(none())
-    }
-    fn verify(&self, _: &[(String, String)], _: &[u8], _: OffsetDateTime) -> Result<Notice, Error> {
-        Err(Error::BadNotice)
-    }
-    fn read(&self, _: &[u8]) -> Result<Incoming, ProviderError> {
-        Err(none())
     }
 }

@@ -6,7 +6,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::PaymentId;
-use crate::provider::Status;
+use crate::provider::{Partial, Status};
 
 /// What the scripted provider does when it is asked.
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +54,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Provider for Scripted {
-    fn name(&self) -> &'static str {
-        "scripted"
-    }
-    fn check(&self, _: &PaymentToken) -> Result<(), Error> {
-        Err(Error::UnknownToken)
-    }
+impl Partial for Scripted {
     async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {
         self.calls.lock().unwrap().push(asked.iter().map(|one| one.id).collect());
         let mut said = Vec::new();
@@ -72,33 +66,6 @@ impl Provider for Scripted {
     async fn look(&self, payment: &Named) -> Result<Said, ProviderError> {
         self.calls.lock().unwrap().push(vec![payment.id]);
         self.step().await
-    }
-    async fn open_page(&self, _: &Page) -> Result<Opened, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn capture(&self, _: &Named, _: Money) -> Result<Said, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn void(&self, _: &Named) -> Result<Said, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn refund(&self, _: &RefundAsked) -> Result<RefundSaid, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn open_account(&self, _: StoreId, _: Option<&str>, _: &str) -> Result<AccountSaid, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn pay_out(&self, _: &PayoutAsked) -> Result<PayoutSaid, ProviderError> {
-        unreachable!("not in the script")
-    }
-    async fn balance_lines(&self, _: Option<&str>, _: u32) -> Result<BalanceLines, ProviderError> {
-        unreachable!("not in the script")
-    }
-    fn verify(&self, _: &[(String, String)], _: &[u8], _: OffsetDateTime) -> Result<Notice, Error> {
-        Err(Error::BadNotice)
-    }
-    fn read(&self, _: &[u8]) -> Result<Incoming, ProviderError> {
-        Err(ProviderError::Unknown("notice".to_owned()))
     }
 }
 
@@ -142,7 +109,7 @@ fn asked(n: u8) -> Asked {
         order: id(n).uuid(),
         amount: Money::new(100, Currency::GBP),
         token: PaymentToken::presented("tok_visa"),
-        keep: false,
+        keep_for: None,
         return_url: None,
         at: Still.now(),
     }

@@ -3,15 +3,10 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use identity::StoreId;
 use platform::Money;
 use time::OffsetDateTime;
 
-use crate::Error;
-use crate::provider::{
-    AccountSaid, Asked, BalanceLine, BalanceLines, Incoming, Named, Notice, Opened, Page, PaymentToken,
-    PayoutAsked, PayoutSaid, Provider, ProviderError, RefundAsked, RefundSaid, Said,
-};
+use crate::provider::{BalanceLine, BalanceLines, Partial, ProviderError};
 
 #[derive(Default)]
 pub(super) struct Fake {
@@ -46,37 +41,7 @@ fn none() -> ProviderError {
 }
 
 #[async_trait]
-impl Provider for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-    fn check(&self, _: &PaymentToken) -> Result<(), Error> {
-        Err(Error::UnknownToken)
-    }
-    async fn charge(&self, asked: &[Asked]) -> Vec<Result<Said, ProviderError>> {
-        asked.iter().map(|_| Err(none())).collect()
-    }
-    async fn open_page(&self, _: &Page) -> Result<Opened, ProviderError> {
-        Err(none())
-    }
-    async fn look(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn capture(&self, _: &Named, _: Money) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn void(&self, _: &Named) -> Result<Said, ProviderError> {
-        Err(none())
-    }
-    async fn refund(&self, _: &RefundAsked) -> Result<RefundSaid, ProviderError> {
-        Err(none())
-    }
-    async fn open_account(&self, _: StoreId, _: Option<&str>, _: &str) -> Result<AccountSaid, ProviderError> {
-        Err(none())
-    }
-    async fn pay_out(&self, _: &PayoutAsked) -> Result<PayoutSaid, ProviderError> {
-        Err(none())
-    }
+impl Partial for Fake {
     async fn balance_lines(&self, after: Option<&str>, limit: u32) -> Result<BalanceLines, ProviderError> {
         tokio::task::yield_now().await;
         if let Some(left) = self.answers.lock().unwrap().as_mut() {
@@ -90,12 +55,6 @@ impl Provider for Fake {
         };
         let upto = lines.len().min(from.saturating_add(most));
         Ok(BalanceLines { lines: lines[from..upto].to_vec(), more: upto < lines.len() })
-    }
-    fn verify(&self, _: &[(String, String)], _: &[u8], _: OffsetDateTime) -> Result<Notice, Error> {
-        Err(Error::BadNotice)
-    }
-    fn read(&self, _: &[u8]) -> Result<Incoming, ProviderError> {
-        Err(none())
     }
 }
 

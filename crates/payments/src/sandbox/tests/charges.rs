@@ -1,3 +1,4 @@
+use identity::UserId;
 use time::Duration;
 
 use super::*;
@@ -131,14 +132,20 @@ async fn authorized_money_is_captured_or_given_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn methods_are_kept_and_charged() {
     let bench = Bench::new().await;
-    let first = Asked { keep: true, ..bench.asked("tok_mastercard", PRICE) };
+    let first =
+        Asked { keep_for: Some(UserId::from(uuid::Uuid::max())), ..bench.asked("tok_mastercard", PRICE) };
     let method = bench.ask(&first).await.expect("the sandbox answers").method;
     let Some(Method { brand, last4, kept_as: Some(name), .. }) = method else { panic!("it is kept") };
     assert_eq!((brand.as_str(), last4.as_str()), ("mastercard", "4444"));
-    assert!(bench.company.check(&PaymentToken::presented(&name)).is_ok());
+    let presented = bench.company.check(&PaymentToken::presented(&name));
+    assert!(presented.is_err(), "not by whoever writes it into a request");
     let (_, said) = bench.charge(&name).await;
     assert_eq!(said.status, Status::Succeeded);
-    assert_eq!(said.method.and_then(|method| method.kept_as), Some(name));
+    assert_eq!(said.method.and_then(|method| method.kept_as), Some(name.clone()));
+    bench.company.forget_method(&name).await.expect("it is forgotten");
+    bench.company.forget_method(&name).await.expect("forgotten is forgotten");
+    let gone = bench.asked(&name, PRICE);
+    assert!(matches!(bench.ask(&gone).await, Err(ProviderError::UnknownToken)));
     let nobodys = bench.asked("pm_sandbox_0123456789abcdef0123456789abcdef", PRICE);
     assert!(matches!(bench.ask(&nobodys).await, Err(ProviderError::UnknownToken)));
     bench.finish().await;

@@ -50,7 +50,7 @@ impl Bench {
             order: id.uuid(),
             amount,
             token: PaymentToken::presented(token),
-            keep: false,
+            keep_for: None,
             return_url: Some("https://shop.example/back".to_owned()),
             at: self.sources.now(),
         }

@@ -77,7 +77,7 @@ fn asked(token: &str) -> Asked {
         order: uuid::Uuid::from_u128(7),
         amount: pounds(1999),
         token: PaymentToken::presented(token),
-        keep: false,
+        keep_for: None,
         return_url: None,
         at: NOW,
     }

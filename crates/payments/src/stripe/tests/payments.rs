@@ -1,7 +1,9 @@
+use identity::UserId;
+use time::Duration;
+
 use super::*;
 use crate::DeclineCode;
 use crate::provider::{Method, RefundStatus};
-use time::Duration;
 
 async fn charged(stripe: &Scripted, asked: Asked) -> Result<Said, ProviderError> {
     let mut said = stripe.stripe.charge(&[asked]).await;
@@ -85,7 +87,10 @@ async fn a_kept_method_is_charged_for_the_customer_that_stripe_keeps_it_for() {
     let mut kept = merged(paid(), &more);
     kept["metadata"]["souk_kept"] = json!("true");
     stripe.says("POST payment_intents", 200, &kept).await;
-    let said = charged(&stripe, Asked { keep: true, ..asked("tok_visa") }).await.unwrap();
+    let said =
+        charged(&stripe, Asked { keep_for: Some(UserId::from(uuid::Uuid::max())), ..asked("tok_visa") })
+            .await
+            .unwrap();
     let kept_as = said.method.unwrap().kept_as.unwrap();
     assert_eq!(kept_as, "cus_1/pm_9");
     let sent = stripe.sent().await;
@@ -103,6 +108,15 @@ async fn a_kept_method_is_charged_for_the_customer_that_stripe_keeps_it_for() {
     assert_eq!(sent[0].field("payment_method"), Some("pm_9"));
     assert_eq!(sent[0].field("off_session"), Some("true"), "nobody is there to answer a challenge");
     assert_eq!(sent[0].field("setup_future_usage"), None);
+
+    let unattached =
+        json!({"error": {"type": "invalid_request_error", "message": "It is not attached to a customer."}});
+    for (status, answer) in [(200, json!({"id": "pm_9", "object": "payment_method"})), (400, unattached)] {
+        stripe.says("POST payment_methods/pm_9/detach", status, &answer).await;
+        stripe.stripe.forget_method("cus_1/pm_9").await.unwrap();
+    }
+    stripe.says("POST payment_methods/pm_9/detach", 500, &json!({"error": {"type": "api_error"}})).await;
+    assert!(stripe.stripe.forget_method("cus_1/pm_9").await.unwrap_err().passes());
 }
 
 #[tokio::test]
