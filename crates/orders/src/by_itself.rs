@@ -41,7 +41,7 @@ pub struct PaymentPage {
 }
 
 pub(crate) async fn open_page(
-    parts: &Parts,
+    parts: &Arc<Parts>,
     actor: &Actor,
     id: OrderId,
     back: Back,
@@ -66,6 +66,10 @@ pub(crate) async fn open_page(
             expires_at: until,
         })
         .await?;
+    if payment.state.is_final() {
+        payment_moved(parts, id, payment.id).await?;
+        return Err(Error::WrongState(order::load(&parts.database, id).await?.status));
+    }
     let (Some(url), Some(expires_at)) = (payment.action_url, payment.expires_at) else {
         return Err(payments::Error::ProviderUnavailable.into());
     };

@@ -194,7 +194,8 @@ pub(crate) async fn void_open(
     Ok(())
 }
 
-/// Asks about payments of which nothing was heard for a while, or whose page has closed; returns how many moved.
+/// Asks about payments of which nothing was heard for a while; returns how many moved. A buyer who is at a page may leave it,
+/// and a notice may be lost: it is asked about as long again as a quarter of what it has been open, and when it has closed.
 pub(crate) async fn ask_about_silent(
     database: &Database,
     provider: &dyn Provider,
@@ -202,10 +203,11 @@ pub(crate) async fn ask_about_silent(
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
     let silent = sqlx::query!(
-        r#"UPDATE payments.payments p SET updated_at = $2
+        r#"UPDATE payments.payments p SET updated_at = $2::timestamptz
            FROM (SELECT id FROM payments.payments
                  WHERE state IN ('requires_action', 'processing', 'authorized') AND provider = $3 AND updated_at < $1
-                   AND (state <> 'requires_action' OR expires_at IS NULL OR expires_at < $2)
+                   AND (state <> 'requires_action' OR expires_at < $2::timestamptz
+                        OR updated_at < $2::timestamptz - ($2::timestamptz - created_at) / 4)
                  ORDER BY updated_at LIMIT 100 FOR UPDATE SKIP LOCKED) silent
            WHERE p.id = silent.id RETURNING p.id AS "id: PaymentId", p.state"#,
         silent_since,

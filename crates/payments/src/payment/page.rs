@@ -4,7 +4,7 @@ use platform::{Database, Money, fault};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Payment, row};
+use super::{Payment, look, row};
 use crate::provider::{Page, Provider};
 use crate::{Error, PaymentId};
 
@@ -32,7 +32,7 @@ pub struct PageRequest {
 /// A page that closes sooner than this is not given to a buyer any more.
 const LEAST: Duration = Duration::minutes(1);
 
-/// Opens a page, or gives the one that is open for this order.
+/// Opens a page, or gives the one that is open for this order; it may turn out to be paid.
 pub(crate) async fn open(
     database: &Database,
     provider: &dyn Provider,
@@ -40,7 +40,11 @@ pub(crate) async fn open(
     now: OffsetDateTime,
 ) -> Result<Payment, Error> {
     if let Some(payment) = open_for(database, request.order, now).await? {
-        return Ok(payment);
+        // Whoever asks for it again may have paid on it, and nobody was told. Else it is as good as it was.
+        return match look(database, provider, payment.id, now).await {
+            Err(Error::ProviderUnavailable) => Ok(payment),
+            looked => looked,
+        };
     }
     sqlx::query!(
         "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, method, expires_at, created_at,

@@ -91,12 +91,16 @@ pub trait Reconciliation: Send + Sync + 'static {
 }
 
 impl Desk {
-    /// Begins to follow the books of a provider, if nobody does.
+    /// Begins to follow the books of a provider, if nobody does: from the first payment on that was asked of it.
     async fn begin(&self, provider: &dyn Provider, now: OffsetDateTime) -> Result<(), Error> {
         sqlx::query!(
-            "INSERT INTO payments.reconciliation_cursors (provider, due_at) VALUES ($1, $2) ON CONFLICT (provider) DO NOTHING",
+            "INSERT INTO payments.reconciliation_cursors (provider, due_at, begun_at)
+             SELECT $1, $2, coalesce((SELECT min(created_at) FROM payments.payments WHERE provider = $1), $3)
+             WHERE NOT EXISTS (SELECT FROM payments.reconciliation_cursors WHERE provider = $1)
+             ON CONFLICT (provider) DO NOTHING",
             provider.name(),
             now + EVERY,
+            now,
         )
         .execute(self.database.pool())
         .await?;

@@ -60,10 +60,13 @@ async fn write(
     let subjects: Vec<Option<Uuid>> = lines.iter().map(|line| known_by_itself(provider, line)).collect();
     let written = sqlx::query!(
         r#"WITH page AS (
-               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::text[],
-                                    $9::timestamptz[], $10::uuid[])
+               SELECT p.* FROM unnest($2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::text[],
+                                      $9::timestamptz[], $10::uuid[])
                    WITH ORDINALITY
-                   AS p (reference, kind, source, ours, amount, fee, currency, at, subject, place)
+                   AS p (reference, kind, source, ours, amount, fee, currency, at, subject, place),
+                   payments.reconciliation_cursors c
+               -- What somebody did with the account before Souk did is not compared.
+               WHERE c.provider = $1 AND (p.ours IS NOT NULL OR c.begun_at IS NULL OR p.at >= c.begun_at)
            ), lines AS (
                INSERT INTO payments.balance_lines
                    (provider, reference, kind, source, ours, amount, fee, currency, at, fetched_at)

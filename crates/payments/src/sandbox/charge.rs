@@ -228,12 +228,13 @@ async fn slowly(company: &Company, control: &Control, given: &Given<'_>) -> Resu
     if intent.expires_at.is_some() {
         task::later(&mut tx, Task::Expire, &intent.standing.key, expires_at).await?;
     }
+    intent::give(&mut tx, company, control, &mut intent, given.card.behaviour).await?;
     if given.asked.keep_for.is_some()
+        && intent.standing.state != State::Declined
         && let Some(name) = &kept_as
     {
         keep(&mut tx, name, given, now).await?;
     }
-    intent::give(&mut tx, company, control, &mut intent, given.card.behaviour).await?;
     tx.commit(company.sources.now()).await?;
     Ok(Ok(intent.standing.said(company)))
 }

@@ -1,5 +1,6 @@
 //! Paying, also when the buyer, the bank or the provider takes their time.
 
+use catalog::{StoreId, VariantId};
 use identity::Actor;
 use payments::AccountKind;
 use payments::sandbox::Chaos;
@@ -60,18 +61,50 @@ async fn a_noisy_provider_changes_nothing() {
     test.finish().await;
 }
 
-/// A notice that gets lost is not missed: the provider is asked.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_notice_is_made_up_for() {
+/// A buyer has paid on the page of an order, and the notice of it is lost.
+async fn paid_unheard() -> (TestApp, (String, String), StoreId, VariantId) {
     let test = TestApp::start().await;
-    let (_, pot) = shop(&test).await;
+    let (store, pot) = shop(&test).await;
     sandbox(&test).set_chaos(&Actor::system(), &Chaos { lose: 100, ..Chaos::default() }).await.unwrap();
     let mine = unpaid(&test, pot, 1).await;
     let page = path(open_page(&test, &mine).await.json["url"].as_str().unwrap());
     pay(&test, &page, VISA).await;
     test.run_jobs().await;
     assert_eq!(order(&test, &mine).await["status"], "awaiting_payment");
-    // The hold is over soon; that its page was paid on comes out when it is closed.
+    (test, mine, store, pot)
+}
+
+/// A notice that gets lost is not missed: the provider is asked, and the buyer has their order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_notice_is_made_up_for() {
+    let (test, mine, store, pot) = paid_unheard().await;
+    test.clock.advance(Duration::seconds(61));
+    test.run_jobs().await;
+    assert_eq!(order(&test, &mine).await["status"], "paid");
+    assert_eq!((payable(&test, store).await, test.available(pot).await), (2000, 9));
+    test.finish().await;
+}
+
+/// Whoever has paid and asks for the page again is told that it is paid, at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_paid_is_not_shown_again() {
+    let (test, mine, store, _) = paid_unheard().await;
+    let again = open_page(&test, &mine).await;
+    assert_eq!(
+        (again.status.as_u16(), again.code(), &again.json["details"][0]["facts"]["status"]),
+        (409, "orders/wrong_state", &json!("paid")),
+        "{again:?}"
+    );
+    test.run_jobs().await;
+    assert_eq!(payable(&test, store).await, 2000);
+    test.finish().await;
+}
+
+/// What was paid and not heard of until its order was over goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_heard_of_too_late_goes_back() {
+    let (test, mine, _, pot) = paid_unheard().await;
+    // The hold is over; that its page was paid on comes out when it is closed.
     test.clock.advance(Duration::minutes(16));
     test.run_jobs().await;
     let order = order(&test, &mine).await;

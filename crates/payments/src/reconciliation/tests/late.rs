@@ -146,3 +146,27 @@ async fn nothing_is_judged_while_the_provider_is_away() {
     assert_eq!(scene.exceptions(ExceptionState::Settled).await, []);
     scene.end().await;
 }
+
+/// An account at the provider may be older than the marketplace: what moved there before is nobody's exception, and whatever
+/// bears Souk's name is looked at, however old it says it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_before_souk_is_not_compared() {
+    let scene = Scene::set().await;
+    let price = gbp(1000);
+    let past = scene.now() - Duration::days(300);
+    for (reference, kind, amount) in [
+        ("old_sale", LineKind::Charge, price),
+        ("old_bill", LineKind::Other, gbp(-70)),
+        ("old_payout", LineKind::Withdrawal, gbp(-930)),
+    ] {
+        scene.provider.write(line(reference, kind, amount, past));
+    }
+    let payment = scene.payment(price).await;
+    scene.provider.write(BalanceLine { at: past, ..scene.line_of(payment, price) });
+    scene.provider.write(line("past_souk", LineKind::Charge, price, scene.now()));
+    scene.run_and_wait().await;
+    let expected =
+        [(ExceptionKind::MissingInLedger, Some(payment.uuid())), (ExceptionKind::UnknownToSouk, None)];
+    assert_eq!(scene.open().await, expected);
+    scene.end().await;
+}
