@@ -66,9 +66,13 @@ pub(crate) async fn open_page(
             expires_at: until,
         })
         .await?;
-    if payment.state.is_final() {
+    if payment.state == PaymentState::Succeeded {
         payment_moved(parts, id, payment.id).await?;
         return Err(Error::WrongState(order::load(&parts.database, id).await?.status));
+    }
+    // They have paid, and their bank takes its time.
+    if payment.state != PaymentState::RequiresAction {
+        return Err(Error::WrongState(OrderState::PaymentPending));
     }
     let (Some(url), Some(expires_at)) = (payment.action_url, payment.expires_at) else {
         return Err(payments::Error::ProviderUnavailable.into());

@@ -4,7 +4,7 @@ use platform::{Database, Money, fault};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Payment, look, row};
+use super::{Payment, PaymentState, look, row};
 use crate::provider::{Page, Provider};
 use crate::{Error, PaymentId};
 
@@ -41,10 +41,12 @@ pub(crate) async fn open(
 ) -> Result<Payment, Error> {
     if let Some(payment) = open_for(database, request.order, now).await? {
         // Whoever asks for it again may have paid on it, and nobody was told. Else it is as good as it was.
-        return match look(database, provider, payment.id, now).await {
-            Err(Error::ProviderUnavailable) => Ok(payment),
-            looked => looked,
-        };
+        match look(database, provider, payment.id, now).await {
+            Err(Error::ProviderUnavailable) => return Ok(payment),
+            // They changed their mind on it, and now again.
+            Ok(payment) if matches!(payment.state, PaymentState::Voided | PaymentState::Declined(_)) => {}
+            looked => return looked,
+        }
     }
     sqlx::query!(
         "INSERT INTO payments.payments (id, order_id, provider, amount, currency, state, method, expires_at, created_at,
@@ -91,12 +93,13 @@ pub(crate) async fn open(
     row::find_one(database.pool(), id).await?.ok_or(Error::NotFound)
 }
 
-/// The page that is open for an order.
+/// The page that is open for an order, or on which it was paid.
 async fn open_for(database: &Database, order: Uuid, now: OffsetDateTime) -> Result<Option<Payment>, Error> {
     let id = sqlx::query_scalar!(
         r#"SELECT id AS "id: PaymentId" FROM payments.payments
-           WHERE order_id = $1 AND method = 'page' AND state = 'requires_action' AND expires_at > $2
-           ORDER BY created_at DESC LIMIT 1"#,
+           WHERE order_id = $1 AND method = 'page' AND (state IN ('processing', 'authorized')
+               OR state = 'requires_action' AND expires_at > $2 OR state = 'succeeded' AND refunded < captured)
+           ORDER BY state = 'requires_action', created_at DESC LIMIT 1"#,
         order,
         now + LEAST,
     )

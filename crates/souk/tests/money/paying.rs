@@ -100,6 +100,33 @@ async fn a_page_that_was_paid_is_not_shown_again() {
     test.finish().await;
 }
 
+/// A page is left and taken up again: a new one is opened, and its bank may take its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_left_and_taken_up_again() {
+    let test = TestApp::start().await;
+    let (store, pot) = shop(&test).await;
+    sandbox(&test).set_chaos(&Actor::system(), &Chaos { lose: 100, ..Chaos::default() }).await.unwrap();
+    let mine = unpaid(&test, pot, 1).await;
+    let first = open_page(&test, &mine).await;
+    submit(&test, &path(first.json["url"].as_str().unwrap()), &[("action", "cancel")]).await;
+    let second = open_page(&test, &mine).await;
+    assert_eq!(second.status, 201, "{second:?}");
+    assert_ne!(first.json["payment_id"], second.json["payment_id"]);
+    pay(&test, &path(second.json["url"].as_str().unwrap()), "4000 0000 0000 0606").await;
+    let third = open_page(&test, &mine).await;
+    assert_eq!(
+        (third.status.as_u16(), &third.json["details"][0]["facts"]["status"]),
+        (409, &json!("payment_pending")),
+        "{third:?}"
+    );
+    sandbox(&test).advance(&Actor::system(), Duration::MINUTE).await.unwrap();
+    test.clock.advance(Duration::seconds(61));
+    test.run_jobs().await;
+    assert_eq!(order(&test, &mine).await["status"], "paid");
+    assert_eq!(payable(&test, store).await, 2000);
+    test.finish().await;
+}
+
 /// What was paid and not heard of until its order was over goes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_heard_of_too_late_goes_back() {
