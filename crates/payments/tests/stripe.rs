@@ -6,7 +6,7 @@ use payments::{ProviderSettings, StripeSettings};
 use platform::Secret;
 use serde_json::{Value, json};
 use testkit::{NewProduct, TestApp};
-use wiremock::matchers::{body_string_contains, method, path};
+use wiremock::matchers::{body_string_contains, method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 async fn marketplace(base: &str) -> TestApp {
@@ -75,6 +75,55 @@ async fn a_purchase_is_charged_at_stripe() {
     assert_eq!((bought.status.as_u16(), &bought.json["status"]), (201, &json!("paid")), "{bought:?}");
     let again = test.check_out(&basket, "bought", "pm_card_visa").await;
     assert_eq!(again.json["id"], bought.json["id"]);
+    test.run_jobs().await;
+    test.finish().await;
+}
+
+/// What Stripe will never charge is told at once, and the goods are free again: nobody waits for what does not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stripe_refuses_is_declined() {
+    let server = MockServer::start().await;
+    let refuses = |means: &str, code: &str| {
+        let error = json!({"type": "invalid_request_error", "code": code, "message": "No."});
+        let asked = Mock::given(method("POST")).and(path("/v1/payment_intents"));
+        let asked = asked.and(body_string_contains(format!("payment_method={means}")));
+        asked.respond_with(ResponseTemplate::new(400).set_body_json(json!({"error": error})))
+    };
+    refuses("pm_gone", "resource_missing").expect(1).mount(&server).await;
+    refuses("pm_used", "token_already_used").expect(1).mount(&server).await;
+    refuses("pm_card_visa", "amount_too_small").expect(1).mount(&server).await;
+    // Set aside, and then neither taken nor left hanging.
+    let authorized =
+        |request: &Request| ResponseTemplate::new(200).set_body_json(intent(request, "requires_capture"));
+    let asked = Mock::given(method("POST")).and(path("/v1/payment_intents"));
+    asked.and(body_string_contains("payment_method=pm_late")).respond_with(authorized).mount(&server).await;
+    let expired =
+        json!({"error": {"type": "invalid_request_error", "code": "capture_charge_authorization_expired"}});
+    let captured = Mock::given(method("POST")).and(path_regex("^/v1/payment_intents/pi_[0-9a-f]+/capture$"));
+    captured.respond_with(ResponseTemplate::new(400).set_body_json(expired)).expect(1).mount(&server).await;
+    let stands = |status: &str| {
+        ResponseTemplate::new(200).set_body_json(json!({
+            "id": "pi_late", "object": "payment_intent", "amount": 3998, "currency": "gbp", "status": status, "metadata": {},
+        }))
+    };
+    let looked = Mock::given(method("GET")).and(path_regex("^/v1/payment_intents/pi_[0-9a-f]+$"));
+    looked.respond_with(stands("requires_capture")).mount(&server).await;
+    let cancelled = Mock::given(method("POST")).and(path_regex("^/v1/payment_intents/pi_[a-z0-9]+/cancel$"));
+    cancelled.respond_with(stands("canceled")).expect(1).mount(&server).await;
+
+    let test = marketplace(&server.uri()).await;
+    let variant = test.product(NewProduct { stock: 2, ..NewProduct::default() }).await;
+    for (means, code) in [
+        ("pm_gone", "payments/payment_method_not_available"),
+        ("pm_used", "payments/payment_method_not_available"),
+        ("pm_card_visa", "payments/processing_error"),
+        ("pm_late", "payments/voided"),
+    ] {
+        let basket = test.basket(variant, 2).await;
+        let refused = test.check_out(&basket, means, means).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (402, code), "{refused:?}");
+        assert_eq!(test.available(variant).await, 2, "{means}");
+    }
     test.run_jobs().await;
     test.finish().await;
 }

@@ -53,7 +53,11 @@ impl Charging {
         let said = match said {
             Ok(said) if said.status == Status::Authorized => {
                 let named = Named { id: asked.id, reference: said.reference };
-                self.provider.capture(&named, asked.amount).await
+                match self.provider.capture(&named, asked.amount).await {
+                    // It stands otherwise by now. What was not taken is let go.
+                    Err(ProviderError::Refused { .. }) => self.provider.void(&named).await,
+                    captured => captured,
+                }
             }
             said => said,
         };

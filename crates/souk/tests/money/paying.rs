@@ -120,6 +120,7 @@ async fn a_page_is_left_and_taken_up_again() {
         "{third:?}"
     );
     sandbox(&test).advance(&Actor::system(), Duration::MINUTE).await.unwrap();
+    test.run_jobs().await;
     test.clock.advance(Duration::seconds(61));
     test.run_jobs().await;
     assert_eq!(order(&test, &mine).await["status"], "paid");
