@@ -216,7 +216,11 @@ pub fn service(
         providers: vec![Arc::clone(&provider)],
         grace,
     });
-    let methods = Arc::new(method::Wallet { database: database.clone(), sources: sources.clone() });
+    let methods = Arc::new(method::Wallet {
+        database: database.clone(),
+        sources: sources.clone(),
+        provider: Arc::clone(&provider),
+    });
     let payments = Arc::new(Service { database, sources, provider, charges, rules, defaults });
     let sandbox = company.map(|company| company as Arc<dyn Sandbox>);
     Ok(Faces { payments, methods, ledger, commission, payouts, reconciliation, inbox, sandbox })

@@ -1,6 +1,7 @@
 //! What people may ask about what they keep.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use identity::{Actor, UserId};
@@ -26,6 +27,8 @@ pub trait PaymentMethods: Send + Sync + 'static {
 pub(crate) struct Wallet {
     pub(crate) database: Database,
     pub(crate) sources: Sources,
+    /// Who keeps them now: what another one kept can not be charged.
+    pub(crate) provider: Arc<dyn Provider>,
 }
 
 #[async_trait]
@@ -35,8 +38,10 @@ impl PaymentMethods for Wallet {
         let found = sqlx::query_as!(
             PaymentMethod,
             r#"SELECT id AS "id: PaymentMethodId", brand, last4, exp_month, exp_year, created_at
-               FROM payments.payment_methods WHERE user_id = $1 AND removed_at IS NULL ORDER BY created_at DESC, id DESC"#,
+               FROM payments.payment_methods WHERE user_id = $1 AND provider = $2 AND removed_at IS NULL
+               ORDER BY created_at DESC, id DESC"#,
             owner.uuid(),
+            self.provider.name(),
         )
         .fetch_all(self.database.pool())
         .await?;
@@ -62,7 +67,7 @@ pub(crate) async fn check(
             PaymentMeans::Token { .. } => None,
         })
         .collect();
-    let owners = owners(database, &kept).await?;
+    let owners = owners(database, provider.name(), &kept).await?;
     let check = |(means, payer): &(&PaymentMeans, Option<UserId>)| match means {
         PaymentMeans::Token { token, .. } => provider.check(token),
         PaymentMeans::Kept(id) if payer.is_some() && owners.get(&id.uuid()) == payer.as_ref() => Ok(()),
@@ -71,14 +76,19 @@ pub(crate) async fn check(
     Ok(wanted.iter().map(check).collect())
 }
 
-async fn owners(database: &Database, ids: &[Uuid]) -> Result<HashMap<Uuid, UserId>, sqlx::Error> {
+async fn owners(
+    database: &Database,
+    provider: &str,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, UserId>, sqlx::Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let rows = sqlx::query!(
         r#"SELECT id, user_id AS "user_id: UserId" FROM payments.payment_methods
-           WHERE id = ANY($1) AND removed_at IS NULL"#,
+           WHERE id = ANY($1) AND provider = $2 AND removed_at IS NULL"#,
         ids,
+        provider,
     )
     .fetch_all(database.pool())
     .await?;

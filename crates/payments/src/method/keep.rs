@@ -34,7 +34,7 @@ pub(crate) async fn keep(
          SELECT id, keep_for, provider, $2, $3, $4, $5, $6, $7::timestamptz, CASE WHEN full_up THEN $7::timestamptz END,
                 CASE WHEN full_up THEN $7::timestamptz END
          FROM wanted, LATERAL (SELECT count(*) >= $8 AS full_up FROM payments.payment_methods
-                               WHERE user_id = keep_for AND removed_at IS NULL) AS others
+                               WHERE user_id = keep_for AND provider = wanted.provider AND removed_at IS NULL) AS others
          WHERE $2::text IS NOT NULL
          ON CONFLICT DO NOTHING",
         payment.uuid(),

@@ -191,6 +191,20 @@ async fn it_has_its_limits() {
     .execute(test.app.database.pool())
     .await
     .unwrap();
+    // What another provider keeps is of no use at this one.
+    let elsewhere = test.app.sources.id::<payments::PaymentMethod>();
+    sqlx::query(
+        "INSERT INTO payments.payment_methods (id, user_id, provider, reference, brand, last4, created_at)
+         VALUES ($1, $2, 'stripe', 'cus_1/pm_1', 'visa', '4242', now())",
+    )
+    .bind(elsewhere.uuid())
+    .bind(ada.id.uuid())
+    .execute(test.app.database.pool())
+    .await
+    .unwrap();
+    let refused = buy(&test, &ada, pot, "elsewhere", json!({"payment_method_id": elsewhere})).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (422, "payments/unknown_payment_method"));
+    assert_eq!(kept(&test, &ada).await.len(), 19);
     for key in ["twentieth", "one too many"] {
         let bought = buy(&test, &ada, pot, key, keeping.clone()).await;
         assert_eq!(bought.status, 201, "{bought:?}");
