@@ -250,7 +250,7 @@ fn address() -> Value {
 }
 
 fn payment() -> Value {
-    json!({"token": "tok_visa", "save": true})
+    json!({"token": "tok_visa"})
 }
 
 fn store() -> Value {

@@ -195,7 +195,8 @@ pub(crate) async fn void_open(
 }
 
 /// Asks about payments of which nothing was heard for a while; returns how many moved. A buyer who is at a page may leave it,
-/// and a notice may be lost: it is asked about as long again as a quarter of what it has been open, and when it has closed.
+/// and a notice may be lost: it is asked about when the last answer is older than a quarter of what it has been open, and when it
+/// has closed.
 pub(crate) async fn ask_about_silent(
     database: &Database,
     provider: &dyn Provider,
